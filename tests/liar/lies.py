@@ -1,0 +1,3 @@
+"""Lies, by name."""
+
+LIES = {}

@@ -1,0 +1,3 @@
+"""Quirks, by name."""
+
+QUIRKS = {}
