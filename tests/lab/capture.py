@@ -169,7 +169,9 @@ def sees(packets, needle):
 
 
 def search(path, port, texts):
-    """Those of the texts that a running recording to `path` has seen so far."""
+    """(readable messages, sealed ones, those of the texts that were seen) of a running recording."""
     flush(path, port)
     packets = records(path)
-    return [text for text in texts if sees(packets, text)]
+    ids = [f[:4] for data in streams(packets).values() for f in split(data)]
+    sealed = ids.count(b"\xfdSMB")
+    return len(ids) - sealed, sealed, [text for text in texts if sees(packets, text)]

@@ -45,9 +45,13 @@ def main():
         if args.command == "serve":
             serve(args.dir, args.capture)
         else:
-            seen = search(args.pcap, args.port, args.text)
+            clear, sealed, seen = search(args.pcap, args.port, args.text)
+            print(f"{clear} readable messages (negotiation and log-on), {sealed} sealed ones")
+            if sealed == 0:
+                sys.exit("nothing sealed was recorded, so this proves nothing")
             if seen:
                 sys.exit("visible on the wire: " + ", ".join(seen))
+            print("not in any of them: " + ", ".join(map(repr, args.text)))
     except LabError as error:
         sys.exit(f"lab: {error}")
 
