@@ -56,9 +56,13 @@ void pkt_init(struct pkt *p, struct bufpool *pool, uint32_t tree_id, size_t payl
 
 /*
  * Starts the next element: pads the one before, writes the header, links `r`.
- * `related` carries on with the file of the element before.
+ * `related` carries on with the file of the element before; a packet whose
+ * second element is related has related ones only behind it ([MS-SMB2]
+ * 3.2.4.1.4).  The body is then written through p->w, and pkt_end() closes
+ * the element; the encoders below do all three.
  */
 void pkt_add(struct pkt *p, struct req *r, uint16_t cmd, bool related);
+void pkt_end(struct pkt *p);
 
 /*
  * CREATE, [MS-SMB2] 2.2.13.  `path` is relative to the share, UTF-16LE, with
@@ -115,7 +119,8 @@ struct smb_fs_size {
 	uint64_t total, avail, free; /* allocation units; avail is the caller's */
 	uint32_t unit;		     /* bytes per allocation unit, not 0 */
 };
-/* The reply to QUERY_INFO of FS_FULL_SIZE_INFORMATION. */
+/* The reply to QUERY_INFO of FS_FULL_SIZE_INFORMATION, asked for with this length. */
+#define SMB_FS_SIZE_LEN 32u
 int smb_fs_size_decode(struct slice pdu, struct smb_fs_size *out)
 	__attribute__((warn_unused_result));
 
