@@ -62,11 +62,10 @@ void pkt_link(struct req *r, struct req *head, uint16_t cmd, uint32_t hdr_off)
 }
 
 /*
- * A related element repeats the real TreeId (and, from the channel, the real
- * SessionId) instead of all ones: only the FileId has to be all ones
- * (3.2.4.1.4), the server takes the other two from the element before
- * (3.3.5.2.7.2), and real ones are what cifs.ko sends to every server there
- * is.  They also keep the inner SessionId equal to the transform header's.
+ * A related element is written as if it were alone (3.2.4.1.4): real TreeId
+ * and, from the channel, real SessionId; only its FileId is all ones.  Servers
+ * that keep to 3.3.5.2.7.2 take all three from the element before, but there
+ * are some that look all ones up and fail.
  */
 void pkt_add(struct pkt *p, struct req *r, uint16_t cmd, bool related)
 {
