@@ -10,6 +10,7 @@ from capture import NEGOTIATE, SESSION_SETUP, TREE_CONNECT, Capture
 from lab import ADDRESS, HOST, NTLM_PASSWORD, LabError, Smbd, free_port, wait_for
 
 NAME = "Grüße-from-the-clear-name.txt"
+AES_256_GCM, AES_GMAC = 4, 2
 CONTENT = "content that must not be readable on the wire"
 
 
@@ -69,6 +70,8 @@ def test_recording_shows_nothing_when_encryption_is_required(kdc, smbd, ccache, 
         assert wire.protocols() == {b"\xfeSMB", b"\xfdSMB"}
         assert wire.requests() == [NEGOTIATE, SESSION_SETUP]
         assert 0x0311 in wire.dialects()
+        assert wire.negotiated() == [(0x0311, AES_256_GCM, AES_GMAC)]
+        assert wire.connections() == 1
 
 
 def test_recording_sees_what_is_split_over_packets(kdc, make_smbd, ccache, tmp_path):

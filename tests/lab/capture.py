@@ -96,6 +96,16 @@ class Capture:
         """The four-byte protocol ids that occurred (b"\\xfeSMB" clear, b"\\xfdSMB" sealed, …)."""
         return {f[:4] for _, f in self.frames()}
 
+    def connections(self):
+        """How many TCP connections were begun."""
+        return sum(p[47] & 0x12 == 2 for p in self._records()
+                   if p[12:14] == b"\x08\x00" and p[14] == 0x45 and p[23] == 6)
+
+    def negotiated(self):
+        """What each NEGOTIATE response settled: [(dialect, cipher id, signing id)], 0 where absent."""
+        return [negotiate_response(f) for to_server, f in self.frames()
+                if not to_server and f[:4] == b"\xfeSMB" and f[12:14] == b"\0\0"]
+
     def dialects(self):
         """Every dialect that a NEGOTIATE request offered."""
         offered = set()
@@ -160,6 +170,19 @@ def split(data):
         n = int.from_bytes(data[at:at + 4], "big")
         yield bytes(data[at + 4:at + 4 + n])
         at += 4 + n
+
+
+def negotiate_response(frame):
+    """[MS-SMB2] 2.2.4; contexts of type 2 and 8 hold a count and then the one choice."""
+    dialect, count = struct.unpack_from("<HH", frame, 68)
+    at = struct.unpack_from("<I", frame, 124)[0]
+    chosen = {}
+    for _ in range(count if dialect == 0x0311 else 0):
+        kind, n = struct.unpack_from("<HH", frame, at)
+        if kind in (2, 8):
+            chosen[kind] = struct.unpack_from("<H", frame, at + 10)[0]
+        at += 8 + (n + 7) // 8 * 8
+    return dialect, chosen.get(2, 0), chosen.get(8, 0)
 
 
 def sees(packets, needle):
