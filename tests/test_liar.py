@@ -83,3 +83,13 @@ def test_truth_refuses_without_a_ticket(kdc, liar):
         env=kdc.env(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
         check=False)
     assert done.returncode != 0
+
+
+@pytest.mark.parametrize("signing", ["gmac", "cmac"])
+def test_truth_signs_where_asked_to(liar, kdc, ccache, signing):
+    server = liar("--signed", "--signing", signing)
+    (server.share / "file").write_text("signed")
+    out = run(["smbclient", "-s", "/dev/null", "-I", ADDRESS, "-p", server.port,
+               "--use-kerberos=required", f"--use-krb5-ccache={ccache}",
+               "--client-protection=sign", server.url, "-c", "ls"], kdc.env(ccache))
+    assert " file " in out

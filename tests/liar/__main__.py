@@ -6,7 +6,7 @@ import os
 from .crypto import CIPHER_NAMES, CIPHERS, GMAC_ID, CMAC_ID, SIGNING_NAMES
 from .lies import LIES
 from .quirks import QUIRKS
-from .server import Server, TRUTH
+from .server import Server, Truth
 from .wire import Cmd
 
 
@@ -18,6 +18,7 @@ def main():
     p.add_argument('--share', metavar='DIR')
     p.add_argument('--cipher', choices=CIPHER_NAMES, help='the only cipher to agree to')
     p.add_argument('--signing', choices=SIGNING_NAMES, help='the only signing algorithm')
+    p.add_argument('--signed', action='store_true', help='ask for signatures, not for encryption')
     how = p.add_mutually_exclusive_group()
     how.add_argument('--lie', choices=LIES, metavar='NAME')
     how.add_argument('--quirk', choices=QUIRKS, metavar='NAME')
@@ -31,7 +32,8 @@ def main():
         return
     if None in (args.port, args.keytab, args.share):
         p.error('--port, --keytab and --share are needed')
-    behaviour = LIES[args.lie]() if args.lie else QUIRKS[args.quirk]() if args.quirk else TRUTH
+    behaviour = LIES[args.lie]() if args.lie else QUIRKS[args.quirk]() if args.quirk else Truth()
+    behaviour.sealed &= not args.signed
     if args.at is not None:
         behaviour.at = (args.at,)
     os.environ['KRB5RCACHENAME'] = 'none:'      # a test may well repeat itself within a second

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from .wire import FLAG_SIGNED, PROTO_TRANSFORM, Violation, patch
+from .wire import FLAG_SIGNED, PROTO_TRANSFORM, Cmd, Violation, patch, spans
 
 # id: (AEAD, key bytes, nonce bytes), the server's preference first
 CIPHERS = {4: (AESGCM, 32, 12), 2: (AESGCM, 16, 12), 3: (AESCCM, 32, 11), 1: (AESCCM, 16, 11)}
@@ -33,16 +33,34 @@ class Signer:
         self.key = derive(session_key[:16].ljust(16, b'\0'), b'SMBSigningKey', context, 128)
         self.algorithm = algorithm
 
+    def mac(self, message, sender):
+        """Of a message with its signature zeroed; `sender` is 1 for the server, 2 for a CANCEL."""
+        if self.algorithm == GMAC_ID:
+            nonce = message[24:32] + bytes([sender, 0, 0, 0])   # the message id first
+            return AESGCM(self.key).encrypt(nonce, b'', message)
+        mac = CMAC(AES(self.key))
+        mac.update(message)
+        return mac.finalize()
+
     def sign(self, message):
         """A reply with SIGNED set and its signature filled in."""
         flags, = struct.unpack_from('<I', message, 16)
         message = patch(message, 16, 'I', flags | FLAG_SIGNED)
-        if self.algorithm == GMAC_ID:
-            nonce = message[24:32] + b'\x01\0\0\0'      # message id, then "sent by the server"
-            return patch(message, 48, '16s', AESGCM(self.key).encrypt(nonce, b'', message))
-        mac = CMAC(AES(self.key))
-        mac.update(message)
-        return patch(message, 48, '16s', mac.finalize())
+        return patch(message, 48, '16s', self.mac(message, 1))
+
+    def sign_each(self, message):
+        """A compound, each element signed over its own span."""
+        return b''.join(map(self.sign, spans(message)))
+
+    def check(self, message):
+        for span in spans(message):
+            command, flags = struct.unpack_from('<H2xI', span, 12)
+            if not flags & FLAG_SIGNED:
+                raise Violation('unsigned request')
+            bare = patch(span, 48, '16s', bytes(16))
+            if not hmac.compare_digest(self.mac(bare, 2 if command == Cmd.CANCEL else 0),
+                                       span[48:64]):
+                raise Violation('request with a wrong signature')
 
 
 class Sealer:

@@ -12,12 +12,11 @@ import gssapi
 from . import crypto, spnego
 from .share import Share, filetime
 from .wire import (CTX_ENCRYPTION, CTX_NETNAME, CTX_PREAUTH, CTX_SIGNING, DIALECT, FLAG_SIGNED,
-                   MAX_FRAME, MAX_IO, NO_ID, PROTO_SMB2, PROTO_TRANSFORM, SHA512, Cmd, Fail,
-                   Message, NegotiateAnswer, SetupAnswer, Status, Violation, contexts,
+                   MAX_FRAME, PROTO_SMB2, PROTO_TRANSFORM, SHA512, Cmd, Fail,
+                   NegotiateAnswer, SetupAnswer, Status, Violation, contexts,
                    error_body, frame, id_context, join, preauth_context, split)
 
 SHARE_NAME = 'share'
-CREDITS = 512                   # what a client may hold; enough for 32 reads of 1 MiB
 ENCRYPT_DATA = 4
 FSCTL_DFS = 0x00060194, 0x000601B0
 
@@ -25,11 +24,13 @@ FSCTL_DFS = 0x00060194, 0x000601B0
 class Truth:
     """Tells the truth.  A lie or a quirk overrides the hook where it bends it.
 
-    The last three are asked only where a reply to one of the commands in `at` goes out on the
-    sealed session; an empty `at` means every command.
+    reply, plain, outgoing and seal are asked only where a reply to one of the commands in `at` goes
+    out on an established session; an empty `at` means every command.
     """
 
     at = (Cmd.READ,)
+    sealed = True               # or sign only
+    credits = 512               # what a client may hold; enough for 32 reads of 1 MiB
     acceptor = spnego.Acceptor
 
     def negotiate(self, conn, answer):
@@ -51,10 +52,10 @@ class Truth:
         return entries
 
     def reply(self, request, reply):
-        """Changes one reply of the sealed session."""
+        """Changes one reply."""
 
     def plain(self, plain):
-        """The encoded replies, before they are sealed."""
+        """The encoded replies, before they are protected."""
         return plain
 
     def outgoing(self, session, replies):
@@ -62,13 +63,11 @@ class Truth:
         yield frame(self.seal(session, self.plain(join(replies))))
 
     def seal(self, session, plain):
-        return session.sealer.seal(plain)
+        """The replies as a sealed, or else signed, message."""
+        return session.sealer.seal(plain) if self.sealed else session.signer.sign_each(plain)
 
     def touches(self, requests):
         return not self.at or any(r.command in self.at for r in requests)
-
-
-TRUTH = Truth()
 
 
 class Session:
@@ -127,14 +126,19 @@ class Connection:
             session = self.sessions.get(struct.unpack_from('<Q', message, 44)[0])
             if session is None or session.sealer is None:
                 raise Violation('sealed for an unknown session')
-            self.handle_sealed(session, split(session.sealer.open(message)))
+            self.handle_protected(session, split(session.sealer.open(message)))
             return
         if message[:4] != PROTO_SMB2:
             raise Violation('neither SMB 2 nor sealed')
         requests = split(message)
+        request = requests[0]
+        session = self.sessions.get(request.session)
+        if not self.behaviour.sealed and session is not None and session.signer is not None:
+            session.signer.check(message)
+            self.handle_protected(session, requests)
+            return
         if len(requests) != 1:
             raise Violation('compound in clear')
-        request, = requests
         self.charge(request)
         if request.command == Cmd.NEGOTIATE:
             self.negotiate(request, message)
@@ -156,7 +160,7 @@ class Connection:
             self.next_mid += 1
 
     def grant(self, request):
-        credits = min(max(1, request.credits), CREDITS - self.balance)
+        credits = min(max(1, request.credits), self.behaviour.credits - self.balance)
         self.balance += credits
         return credits
 
@@ -199,12 +203,13 @@ class Connection:
             self.sessions[session.number] = session
         else:
             session = self.sessions[request.session]
-            if session.sealer is not None:
+            if session.signer is not None:
                 raise Violation('established session set up again in clear')
         session.digest = crypto.chain_hash(session.digest, message)
         answer = self.authenticate(session, request.buffer(at, length, 'security'))
         self.behaviour.setup(self, answer)
-        reply = request.reply(answer.encode(), answer.status)
+        failed = answer.status not in (Status.SUCCESS, Status.MORE_PROCESSING_REQUIRED)
+        reply = request.reply(error_body() if failed else answer.encode(), answer.status)
         reply.session, reply.credits = answer.session, self.grant(request)
         out = reply.encode()
         if answer.signing is not None:
@@ -223,17 +228,18 @@ class Connection:
             return SetupAnswer(Status.MORE_PROCESSING_REQUIRED, session.number, token)
         key = session.acceptor.session_key()
         session.signer = crypto.Signer(key, session.digest, self.signing)
-        if self.cipher:
+        if self.cipher and self.behaviour.sealed:
             session.sealer = crypto.Sealer(session.number, key, session.digest, self.cipher)
-        return SetupAnswer(Status.SUCCESS, session.number, token, ENCRYPT_DATA, session.signer)
+        flags = ENCRYPT_DATA if self.behaviour.sealed else 0
+        return SetupAnswer(Status.SUCCESS, session.number, token, flags, session.signer)
 
-    def handle_sealed(self, session, requests):
+    def handle_protected(self, session, requests):
         pairs, chain = [], {'file': None, 'status': Status.SUCCESS, 'tree': 0}
         for request in requests:
             if request.command == Cmd.CANCEL:
                 return                  # nothing ever waits here
             self.charge(request)
-            if request.flags & FLAG_SIGNED:
+            if self.behaviour.sealed and request.flags & FLAG_SIGNED:
                 raise Violation('signed inside a seal')
             if request.related:
                 if not pairs:
@@ -249,7 +255,7 @@ class Connection:
         if touched:
             for request, reply in pairs:
                 self.behaviour.reply(request, reply)
-        teller = self.behaviour if touched else TRUTH
+        teller = self.behaviour if touched else self.server.truth
         self.send(teller.outgoing(session, [reply for _, reply in pairs]))
 
     def dispatch(self, session, request, chain):
@@ -304,6 +310,8 @@ class Server:
     def __init__(self, port, keytab, root, ciphers, signings, behaviour):
         self.keytab, self.root, self.behaviour = keytab, root, behaviour
         self.ciphers, self.signings = ciphers, signings
+        self.truth = Truth()
+        self.truth.sealed = behaviour.sealed
         self.guid = os.urandom(16)
         self.lock, self.sessions = threading.Lock(), 0
         self.socket = socket.create_server(('127.0.0.1', port))

@@ -69,7 +69,7 @@ class Acceptor:
 
 
 class TwoLegAcceptor(Acceptor):
-    """Asks for mechListMIC as RFC 4178 allows, which costs a second round trip."""
+    """Exchanges mechListMICs, as RFC 4178 allows, which costs a second round trip."""
 
     mechs = None
 
@@ -78,8 +78,11 @@ class TwoLegAcceptor(Acceptor):
             init = inner(list(elements(inner(token)))[1][1])
             fields = {tag: value for tag, value, _ in elements(init)}
             self.mechs = fields[0xa0]
-            return response(REQUEST_MIC, self.context.step(inner(fields[0xa2])))
+            answer = self.context.step(inner(fields[0xa2]))
+            mic = self.context.get_signature(self.mechs)
+            preferred = next(elements(inner(self.mechs)))[2]
+            return response(REQUEST_MIC, answer, mic, preferred)
         fields = {tag: value for tag, value, _ in elements(inner(inner(token)))}
         self.context.verify_signature(self.mechs, inner(fields[0xa3]))
         self.complete = True
-        return response(ACCEPT_COMPLETED, mic=self.context.get_signature(self.mechs), mech=None)
+        return response(ACCEPT_COMPLETED, mech=None)

@@ -122,24 +122,32 @@ class Message:
                        self.session, body)
 
 
+def spans(data):
+    """The elements of one (possibly compound) message."""
+    while True:
+        if len(data) < 64:
+            raise Violation('message shorter than its header')
+        following, = struct.unpack_from('<I', data, 20)
+        if not following:
+            yield data
+            return
+        if following % 8 or not 64 <= following <= len(data) - 64:
+            raise Violation('NextCommand out of bounds')
+        yield data[:following]
+        data = data[following:]
+
+
 def split(data):
     """The requests of one (possibly compound) message."""
-    out, at = [], 0
-    while True:
-        if len(data) - at < 64:
-            raise Violation('message shorter than its header')
-        (proto, size, charge, status, command, credits, flags, following, mid, where, session,
-         _) = HEADER.unpack_from(data, at)
+    out = []
+    for span in spans(data):
+        proto, size, charge, status, command, credits, flags, _, mid, where, session, _ = \
+            HEADER.unpack_from(span)
         if proto != PROTO_SMB2 or size != 64 or flags & FLAG_REPLY or command not in set(Cmd):
             raise Violation('not a request header')
-        if following and (following % 8 or following < 64 or at + following > len(data) - 64):
-            raise Violation('NextCommand out of bounds')
-        end = at + following if following else len(data)
         out.append(Message(command, status, charge, credits, flags, mid, where >> 32, where,
-                           session, bytes(data[at + 64:end])))
-        if not following:
-            return out
-        at = end
+                           session, span[64:]))
+    return out
 
 
 def join(replies):
@@ -159,7 +167,7 @@ def pad8(data):
 
 
 def error_body(count=0):
-    """Error response with one byte of ErrorData, as Windows and Samba send it ([MS-SMB2] 2.2.2)."""
+    """Error response with one byte of ErrorData, as Windows and Samba send it (2.2.2)."""
     return struct.pack('<HBBIB', 9, 0, 0, count, 0)
 
 
@@ -233,6 +241,8 @@ class SetupAnswer:
     token: bytes
     flags: int = 0
     signing: object = None              # crypto.Signer, on the final response only
+    length: int = None                  # of the token as claimed, when it is not the truth
 
     def encode(self):
-        return struct.pack('<HHHH', 9, self.flags, 72, len(self.token)) + self.token
+        length = len(self.token) if self.length is None else self.length
+        return struct.pack('<HHHH', 9, self.flags, 72, length) + self.token

@@ -1,3 +1,0 @@
-"""Lies, by name."""
-
-LIES = {}
