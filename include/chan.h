@@ -43,7 +43,10 @@ int chan_protect(struct chan *c, struct sess *s);
 /* The compound that starts at `head`, encoded into head->tx (see smb.h). */
 void chan_submit(struct chan *c, struct req *head);
 
-/* Asks the server to give up on `r`, at most once per request; done() still comes. */
+/*
+ * Asks the server to give up on `r`, at most once per request; done() still
+ * comes.  A request that still waits for credits is sent all the same.
+ */
 void chan_cancel(struct chan *c, struct req *r);
 
 /* The next frame for the wire, length prefix first, or NULL.  Borrowed until chan_sent(). */

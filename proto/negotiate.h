@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The bytes of NEGOTIATE, apart from what is done with them. */
+#ifndef NEGOTIATE_H
+#define NEGOTIATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+/* Windows sends at most eight contexts; more is no negotiation. */
+#define NEGOTIATE_MAX_CONTEXTS 16
+
+/* The one value a response context may carry, and how it came. */
+struct negotiate_choice {
+	unsigned int n_contexts; /* of this type */
+	uint16_t n_values;	 /* in the last of them */
+	uint16_t value;
+};
+
+struct negotiate_resp {
+	uint16_t dialect;
+	uint8_t guid[16];
+	uint32_t caps, max_transact, max_read, max_write;
+	struct slice token;
+	struct negotiate_choice preauth, cipher, signing;
+	bool posix;
+};
+
+/* NEGOTIATE response, [MS-SMB2] 2.2.4, with its contexts if the dialect has them. */
+int negotiate_resp_decode(struct slice pdu, struct negotiate_resp *out)
+	__attribute__((warn_unused_result));
+
+#endif
