@@ -103,20 +103,6 @@ static struct sess *sess_new(const struct negotiated *neg, uint64_t id, const st
 	return s;
 }
 
-struct sess *sess_get(struct sess *s)
-{
-	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-	return s;
-}
-
-void sess_put(struct sess *s)
-{
-	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	secret_free(s->keys);
-	free(s);
-}
-
 #define LABEL(text) slice_of(text, sizeof(text)) /* with its NUL, 3.1.4.2 */
 
 /* The key schedule of 3.1.1, 3.2.5.3.1; `hash` ends before the final response. */
