@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <talloc.h>
 
@@ -47,9 +48,9 @@ struct opts {
 	uint16_t max_credits;
 	uint64_t attr_timeout_ns;
 	unsigned int mount_timeout_s;
-	bool perm, map, read_only, nofail, foreground, fake, verbose, sloppy, allow_other;
+	bool perm, map, read_only, nofail, foreground, sloppy, allow_other, remount;
 	bool nosuid, nodev, noexec, noatime, sync, dirsync; /* mount(2) flags */
-	char *selinux; /* context=..., handed to the kernel as given; or NULL */
+	char *selinux; /* "context=...", handed to the kernel as given; or NULL */
 	int loglevel;
 };
 
@@ -61,6 +62,9 @@ struct opts {
  */
 int opts_parse(TALLOC_CTX *mem, const char *text, bool as_root, struct opts **out,
 	       struct diag *d);
+
+/* `text` as it may be shown: what looks like a password is starred.  A child of `mem`. */
+char *opts_describe(TALLOC_CTX *mem, const char *text);
 
 /* The table as text for --help. */
 void opts_print(FILE *f);
