@@ -27,11 +27,11 @@ struct nt_row {
 static const char nt_hint_ticket[] =
 	"run klist: there must be a valid ticket, for the right user; get one with kinit";
 static const char nt_hint_password[] =
-	"check user name, domain and password; it is not tried twice, so as not to lock the account";
+	"check user name, domain and password; no second try is made, lest the account be locked";
 static const char nt_hint_expired[] = "change the password (kpasswd), then mount again";
 static const char nt_hint_account[] = "ask the administrator of the domain about the account";
 static const char nt_hint_domain[] =
-	"the server cannot reach or trust its domain controller: the server's administrator can help";
+	"the server cannot reach or trust its domain controller: its administrator can help";
 static const char nt_hint_busy[] = "the server is short of resources; try again later";
 static const char nt_hint_gone[] =
 	"the server ended the session or the share; it is usable again after a new mount";
@@ -121,7 +121,8 @@ static struct nt_row nt_row(uint32_t status)
 	ROW(FILE_CLOSED, ESTALE, NULL);
 	ROW(INVALID_LEVEL, EOPNOTSUPP, NULL);
 	ROW(LOGON_TYPE_NOT_GRANTED, EACCES,
-	    "the server does not let this user log on over the network; its administrator can help");
+	    "the server does not let this user log on from the network; "
+	    "its administrator can help");
 	ROW(TRUSTED_RELATIONSHIP_FAILURE, EACCES, nt_hint_domain);
 	ROW(NETWORK_SESSION_EXPIRED, EKEYEXPIRED, nt_hint_ticket);
 	ROW(NETLOGON_NOT_STARTED, EHOSTUNREACH, nt_hint_domain);
