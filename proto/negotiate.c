@@ -128,7 +128,8 @@ static void negotiate_encode(struct pkt *p, struct req *r, const struct policy *
 	wr_u16(w, 1); /* DialectCount */
 	wr_u16(w, SMB2_NEGOTIATE_SIGNING_REQUIRED);
 	wr_u16(w, 0);
-	wr_u32(w, SMB2_GLOBAL_CAP_LARGE_MTU);
+	/* Samba answers without a cipher unless the bit of 3.0 is set as well. */
+	wr_u32(w, SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_ENCRYPTION);
 	wr_bytes(w, guid, 16);
 	where = wr_room(w, 8);
 	wr_u16(w, SMB2_DIALECT_311);
