@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 from capture import NEGOTIATE, SESSION_SETUP, Capture
-from lab import HOST, PRINCIPALS, REALM, Kdc
+from lab import HOST, NTLM_PASSWORD, PRINCIPALS, REALM, Kdc, Smbd
 
 SMB311 = 0x0311
 CIPHERS = {"AES-256-GCM": 4, "AES-128-GCM": 2, "AES-256-CCM": 3, "AES-128-CCM": 1}
@@ -16,7 +16,7 @@ CLEAR, SEALED = b"\xfeSMB", b"\xfdSMB"
 
 
 @pytest.fixture
-def refused(expect_refused, kdc, smbd):
+def refused(expect_refused, smbd):
     """refused(code, requests=[…], server=…): refused so, and only these requests left us readable.
 
     One connection at most, dialect 3.1.1 only, no NTLM: whatever the refusal, nothing else was tried.
@@ -82,7 +82,7 @@ def test_server_without_encryption(refused, make_smbd):
 
 
 def test_server_of_smb_3_0_only(refused, make_smbd):
-    refused("policy.dialect", [NEGOTIATE], server=make_smbd(server_max_protocol="SMB3_02"))
+    refused("negotiate.refused", [NEGOTIATE], server=make_smbd(server_max_protocol="SMB3_02"))
 
 
 def test_server_that_knows_only_ntlm(refused, make_smbd):
@@ -96,7 +96,7 @@ def test_server_that_maps_to_guest(refused, make_smbd):
 
 
 def test_wrong_password(refused):
-    refused("auth.password", [], options="username=alice", ccache="", env={"PASSWD": "wrong"})
+    refused("auth.wrong-password", [], options="username=alice", ccache="", env={"PASSWD": "wrong"})
 
 
 def test_right_password(mount):
@@ -105,7 +105,7 @@ def test_right_password(mount):
 
 
 def test_expired_ticket(refused, kdc):
-    refused("auth.expired", [], ccache=kdc.kinit_expired())
+    refused("auth.ticket-expired", [], ccache=kdc.kinit_expired())
 
 
 def test_missing_ticket(refused):
@@ -115,28 +115,28 @@ def test_missing_ticket(refused):
 def test_wrong_service_key(refused, make_smbd):
     with Kdc() as other:
         server = make_smbd(keytab=other.keytab)
-        refused("session.logon", [NEGOTIATE, SESSION_SETUP], server=server)
+        refused("auth.service-key", [NEGOTIATE, SESSION_SETUP], server=server)
 
 
 def test_unknown_service(refused):
-    refused("auth.unknown-service", [], source="//other.example.test/share")
+    refused("auth.no-service", [], source="//other.example.test/share")
 
 
 def test_clock_of_the_kdc_differs(refused, kdc):
     ccache = kdc.kinit()
     kdc.start("+3600s")
     try:
-        refused("auth.clock", [], ccache=ccache)
+        refused("auth.clock-skew", [], ccache=ccache)
     finally:
         kdc.start()
 
 
 def test_clock_of_the_server_differs(refused, make_smbd):
-    refused("auth.clock", [NEGOTIATE, SESSION_SETUP], server=make_smbd(clock="-3600s"))
+    refused("auth.clock-skew", [NEGOTIATE, SESSION_SETUP], server=make_smbd(clock="-3600s"))
 
 
 def test_unknown_share(refused):
-    refused("tree.unknown", [NEGOTIATE, SESSION_SETUP], share="no-such-share")
+    refused("tree.no-share", [NEGOTIATE, SESSION_SETUP], share="no-such-share")
 
 
 def test_no_permission(refused, make_smbd):
@@ -155,8 +155,29 @@ def test_other_name_of_the_server_needs_its_own_principal(mount):
     assert m.status()["spn"] == f"cifs/alias.example.test@{REALM}"
 
 
-def test_nobody_listens(refused, make_smbd):
-    server = make_smbd(netbios_name="GONE")
-    server._kill()
-    with pytest.raises(AssertionError):
-        refused("", [], server=server)
+def test_ntlm_needs_the_administrators_word(refused):
+    refused("auth.ntlm-not-allowed", [], options="sec=ntlmssp,username=alice,domain=EXAMPLE",
+            env={"PASSWD": NTLM_PASSWORD})
+
+
+def test_ntlm_where_the_administrator_allows_it(mount, make_smbd, client):
+    config = client.dir / "smbsecure.conf"
+    config.write_text(f"[{HOST}]\nntlm = allow\n")
+    config.chmod(0o644)
+    m = mount(f"sec=ntlmssp,username=alice,domain=EXAMPLE,config={config}", ccache="",
+              server=make_smbd(kerberos=False), env={"PASSWD": NTLM_PASSWORD})
+    assert m.status()["mechanism"] == "ntlmssp"
+
+
+def test_allowed_ntlm_is_not_tried_when_kerberos_fails(refused, make_smbd, client):
+    config = client.dir / "smbsecure.conf"
+    config.write_text(f"[{HOST}]\nntlm = allow\n")
+    config.chmod(0o644)
+    refused("auth.no-ticket", [], options=f"config={config}", ccache="",
+            server=make_smbd(kerberos=False))
+
+
+def test_nobody_listens(refused, kdc):
+    with Smbd(kdc) as server:
+        gone = server.port
+    refused("net.connect", [], options=f"port={gone}")
