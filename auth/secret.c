@@ -25,8 +25,11 @@ struct secret *secret_new(size_t size)
 	m = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (m == MAP_FAILED || madvise(m, len, MADV_DONTDUMP) != 0)
 		abort();
-	/* Refused where RLIMIT_MEMLOCK is small: swap may see it then, a core file never. */
-	(void)mlock(m, len);
+	/*
+	 * Refused where RLIMIT_MEMLOCK is small: swap may see it then, a core
+	 * file never.  Sanitizers would make a plain mlock() do nothing.
+	 */
+	(void)mlock2(m, len, 0);
 	m->len = len;
 	m->s.n = size;
 	m->s.p = m->bytes;
