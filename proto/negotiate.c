@@ -21,12 +21,13 @@ static const uint8_t posix_guid[16] = {
 static bool negotiate_choice_decode(struct slice data, bool has_salt, struct negotiate_choice *c)
 {
 	struct rd r = rd_at(data, 0);
+	uint16_t salt_len;
 
 	c->n_contexts++;
 	c->n_values = rd_u16(&r);
-	if (has_salt)
-		rd_u16(&r); /* SaltLength; the salt itself is of no use to us */
+	salt_len = has_salt ? rd_u16(&r) : 0;
 	c->value = c->n_values == 0 ? 0 : rd_u16(&r);
+	rd_bytes(&r, salt_len); /* of no use to us, but it has to be there */
 	return rd_ok(&r);
 }
 
