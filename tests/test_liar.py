@@ -1,11 +1,15 @@
 """The lying server: it serves smbclient well while it tells the truth, and no lie gets past us."""
 
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from lab import ADDRESS, HOST, SHARE, Daemon, run
+from liar.lies import LIES
+from liar.quirks import QUIRKS
 
 CIPHERS = ["aes-256-gcm", "aes-128-gcm", "aes-256-ccm", "aes-128-ccm"]
 
@@ -93,3 +97,91 @@ def test_truth_signs_where_asked_to(liar, kdc, ccache, signing):
                "--use-kerberos=required", f"--use-krb5-ccache={ccache}",
                "--client-protection=sign", server.url, "-c", "ls"], kdc.env(ccache))
     assert " file " in out
+
+
+# --- what our own client makes of it ---------------------------------------------------------
+
+# Lies of the handshake: the mount is refused, with this code.
+REFUSED = {
+    "cipher-none": "policy.no-cipher",
+    "no-encryption": "policy.no-cipher",
+    "cipher-not-offered": "negotiate.cipher-not-offered",
+    "cipher-two": "negotiate.cipher-not-offered",
+    "two-encryptions": "negotiate.cipher-not-offered",
+    "no-preauth": "negotiate.preauth",
+    "two-preauths": "negotiate.preauth",
+    "preauth-hash-unknown": "negotiate.preauth",
+    "preauth-two-hashes": "negotiate.preauth",
+    "preauth-salt-outside": "negotiate.malformed",
+    "signing-not-offered": "negotiate.signing-not-offered",
+    "two-signings": "negotiate.signing-not-offered",
+    "dialect-0302": "negotiate.dialect",
+    "dialect-0210": "negotiate.dialect",
+    "dialect-wildcard": "negotiate.dialect",
+    "old-protocol": "proto.violation",
+    "small-sizes": "negotiate.limits",
+    "context-count-too-big": "negotiate.malformed",
+    "context-too-long": "negotiate.malformed",
+    "contexts-outside": "negotiate.malformed",
+    "security-buffer-outside": "negotiate.malformed",
+    "negotiate-tampered": "session.tampered",
+    "cipher-tampered": "session.tampered",
+    "negotiate-twice": "proto.violation",
+    "final-unsigned": "session.unsigned",
+    "final-wrong-key": "session.tampered",
+    "final-zero-signature": "session.tampered",
+    "guest-session": "session.guest",
+    "null-session": "session.guest",
+    "session-id-zero": "session.id-changed",
+    "session-id-changes-at-end": "session.id-changed",
+    "session-id-changes-between": "session.id-changed",
+    "no-final-token": "session.incomplete",
+    "no-mutual-authentication": "session.incomplete",
+    "garbage-token": "session.incomplete",
+    "token-outside": "session.malformed",
+    "endless-legs": "session.incomplete",
+    "logon-failure": "session.refused",
+    "credits-flood": "proto.violation",
+    "tree-type-unknown": "tree.not-disk",
+    "tree-printer": "tree.not-disk",
+}
+
+# Lies after which nothing the server says can be believed: the operation fails, the connection ends.
+ENDS = {
+    "bad-tag", "bad-ciphertext", "clear-reply", "signed-reply", "wrong-outer-session",
+    "wrong-inner-session", "transform-flags-zero", "original-size-bigger", "original-size-smaller",
+    "cut-transform", "sealed-nothing", "sealed-twice", "sealed-old-protocol", "sealed-compressed",
+    "sealed-cut-header", "no-reply-flag", "clear-tail", "frame-too-long", "frame-empty",
+    "frame-first-byte", "half-frame", "stray-message-id", "wrong-command", "two-pendings",
+    "pending-in-clear", "async-id-changes", "next-outside", "next-unaligned", "next-into-itself",
+    "next-backwards", "credits-starve", "oplock-break-in-clear", "session-deleted-in-clear",
+    "file-closed-in-clear",
+}
+# The same where the server asks for signatures only, and so does the policy.
+ENDS_SIGNED = {"unsigned-reply", "bad-signature", "wrong-signer"}
+# The first answer is good; the connection ends when the second one comes.
+ENDS_LATER = {"reply-twice"}
+
+# Lies in a body: at least the operation fails.
+FAILS = {
+    "read-too-long", "read-offset-in-header", "read-offset-outside", "read-length-outside",
+    "read-cut", "error-too-long", "write-too-much", "create-contexts-outside", "info-too-short",
+    "info-outside", "entry-backwards", "entry-outside", "entry-into-itself", "entry-unaligned",
+    "entry-loop", "entry-name-outside", "entry-name-into-next", "entry-cut", "page-too-long",
+    "pages-empty",
+}
+
+# Names that must not reach the kernel; the directory may be listed without them.
+NAMES = {
+    "name-climbs", "name-slash", "name-backslash", "name-nul", "name-odd", "name-surrogate",
+    "name-empty", "name-too-long", "name-dots",
+}
+
+# Legal, and visible in the status.
+HARMLESS = {"cipher-weakest"}
+
+
+def test_every_lie_is_met():
+    met = [set(REFUSED), ENDS, ENDS_SIGNED, ENDS_LATER, FAILS, NAMES, HARMLESS]
+    assert set().union(*met) == set(LIES)
+    assert sum(map(len, met)) == len(LIES)

@@ -113,9 +113,9 @@ class OldEncryptionBit(Quirk):
 
 
 class FewCredits(Quirk):
-    """Never lets the client have more than 16 credits, which is one request of 1 MiB."""
+    """Never lets the client have more than 32 credits, which is two requests of 1 MiB."""
 
-    credits = 16
+    credits = 32
 
 
 class SmallestSizes(Quirk):
