@@ -79,6 +79,15 @@ def test_truth_serves_smbclient(liar, smbclient, tmp_path, cipher, signing):
     assert list(server.share.iterdir()) == []
 
 
+@pytest.mark.parametrize("quirk", sorted(set(QUIRKS) - {"two-legs"}))    # Samba wants a last token
+def test_quirk_is_no_lie_to_smbclient(liar, smbclient, tmp_path, quirk):
+    server = liar("--quirk", quirk)
+    (server.share / "file").write_bytes(b"quirk" * 1000)
+    listing = smbclient(server, f"get file {tmp_path}/got", f"put {tmp_path}/got back", "ls")
+    assert " back " in listing
+    assert (server.share / "back").read_bytes() == b"quirk" * 1000
+
+
 def test_truth_refuses_without_a_ticket(kdc, liar):
     server = liar()
     done = subprocess.run(
