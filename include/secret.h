@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct secret {
-	size_t n; /* bytes in use, at most the size asked for */
+	size_t n; /* bytes in use; the size asked for at first, the owner may lower it */
 	uint8_t *p;
 };
 

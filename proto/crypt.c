@@ -97,7 +97,7 @@ void aead_free(struct aead *a)
 
 /*
  * The part that is the same in both directions.  An empty text is refused:
- * there is no such message, and CCM in OpenSSL would not look at its tag.
+ * there is no such message, and EVP has its own rules for it in CCM.
  */
 static bool aead_run(struct aead *a, struct slice aad, uint8_t *text, size_t n)
 {
