@@ -14,14 +14,14 @@
 #include "secret.h"
 
 struct negotiated {
-	uint16_t dialect, cipher, signing; /* SMB2_DIALECT_311, enum smb2_cipher, enum smb2_signing */
+	uint16_t dialect; /* SMB2_DIALECT_311 */
+	uint16_t cipher;  /* enum smb2_cipher; NONE only where policy asks for integrity alone */
+	uint16_t signing; /* enum smb2_signing */
 	uint32_t caps;
 	uint32_t max_transact, max_read, max_write; /* bytes, at least 65536 */
 	uint8_t server_guid[16];
 	bool posix;	      /* the server offers the POSIX extensions */
 	uint8_t preauth[64];  /* hash after the NEGOTIATE response */
-	struct slice token;   /* the server's first SPNEGO token; owned with the struct */
-	uint8_t token_mem[4096];
 };
 
 struct sess_keys {

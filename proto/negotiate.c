@@ -177,6 +177,8 @@ static bool in_list(uint16_t value, const uint16_t *list, size_t n)
 static int negotiate_check(const struct negotiate_resp *nr, const struct policy *pol,
 			   struct diag *d)
 {
+	bool no_cipher;
+
 	if (nr->dialect != SMB2_DIALECT_311) {
 		diag_detail(d, "NEGOTIATE answered dialect 0x%04x; only 0x0311 was offered",
 			    nr->dialect);
@@ -193,9 +195,10 @@ static int negotiate_check(const struct negotiate_resp *nr, const struct policy 
 		return diag_set(d, -EPROTO, "negotiate.preauth",
 				"the server did not agree to pre-authentication integrity");
 	}
-	if (nr->cipher.n_contexts == 0 ||
-	    (nr->cipher.n_contexts == 1 && nr->cipher.n_values <= 1 &&
-	     nr->cipher.value == SMB2_ENCRYPTION_NONE)) {
+	no_cipher = nr->cipher.n_contexts == 0 ||
+		    (nr->cipher.n_contexts == 1 && nr->cipher.n_values <= 1 &&
+		     nr->cipher.value == SMB2_ENCRYPTION_NONE);
+	if (no_cipher && pol->privacy) {
 		diag_detail(d, "NEGOTIATE answered dialect 0x%04x without a cipher", nr->dialect);
 		diag_hint(d, "turn on SMB encryption on the server (Samba: server smb encrypt = "
 			     "desired) with a cipher of the policy; this client never falls back "
@@ -203,8 +206,9 @@ static int negotiate_check(const struct negotiate_resp *nr, const struct policy 
 		return diag_set(d, -EPROTONOSUPPORT, "policy.no-cipher",
 				"the server offers no encryption");
 	}
-	if (nr->cipher.n_contexts != 1 || nr->cipher.n_values != 1 ||
-	    !in_list(nr->cipher.value, pol->cipher, pol->n_ciphers)) {
+	if (!no_cipher &&
+	    (nr->cipher.n_contexts != 1 || nr->cipher.n_values != 1 ||
+	     !in_list(nr->cipher.value, pol->cipher, pol->n_ciphers))) {
 		diag_detail(d, "NEGOTIATE answered with %u encryption contexts, %u ciphers, first "
 			       "0x%04x",
 			    nr->cipher.n_contexts, nr->cipher.n_values, nr->cipher.value);
@@ -278,9 +282,6 @@ int negotiate(struct chan_io *io, const struct policy *pol, const char *server,
 			       "the server's answer to NEGOTIATE is malformed");
 	if (err == 0)
 		err = negotiate_check(&nr, pol, d);
-	if (err == 0 && nr.token.n > sizeof(out->token_mem))
-		err = diag_set(d, -EPROTO, "negotiate.malformed",
-			       "the server's security token is larger than any");
 	if (err == 0) {
 		*out = (struct negotiated){
 			.dialect = nr.dialect,
@@ -292,11 +293,8 @@ int negotiate(struct chan_io *io, const struct policy *pol, const char *server,
 			.max_read = nr.max_read,
 			.max_write = nr.max_write,
 			.posix = nr.posix,
-			.token = slice_of(out->token_mem, nr.token.n),
 		};
 		memcpy(out->server_guid, nr.guid, 16);
-		if (nr.token.n != 0)
-			memcpy(out->token_mem, nr.token.p, nr.token.n);
 		if (preauth_update(out->preauth, c.sent) != 0 ||
 		    preauth_update(out->preauth, c.pdu) != 0)
 			err = diag_set(d, -EIO, "internal", "SHA-512 failed");

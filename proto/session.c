@@ -6,6 +6,7 @@
 #include "ntstatus.h"
 #include "pkt.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -116,6 +117,8 @@ static int session_derive(struct sess *s, const struct secret *key, const uint8_
 	struct slice cipher_key = n == 32 ? slice_of(key->p, key->n) : key16;
 	int err = kdf(key16, LABEL("SMBSigningKey"), context, k->sign, 16);
 
+	if (s->cipher == SMB2_ENCRYPTION_NONE)
+		return err;
 	if (err == 0)
 		err = kdf(cipher_key, LABEL("SMBC2SCipherKey"), context, k->c2s, n);
 	if (err == 0)
@@ -150,6 +153,19 @@ static int session_check_final(const struct sess *s, struct slice pdu, struct di
 	return diag_set(d, -EPROTO, "session.tampered", "the log-on was tampered with");
 }
 
+int session_protect(struct chan_io *io, struct sess *s, struct diag *d)
+{
+	if (s->sealed && s->cipher == SMB2_ENCRYPTION_NONE) {
+		diag_detail(d, "NEGOTIATE chose no cipher, yet the session or the share demands "
+			       "encryption");
+		return diag_set(d, -EPROTO, "session.no-cipher",
+				"the server demands encryption but offers none");
+	}
+	if (chan_protect(chan_io_chan(io), s) != 0)
+		return diag_set(d, -EIO, "internal", "the session keys cannot be set up");
+	return 0;
+}
+
 static int session_finish(struct chan_io *io, const struct policy *pol,
 			  const struct negotiated *neg, struct auth *a, uint16_t flags,
 			  struct slice pdu, const uint8_t hash[64], struct sess **out,
@@ -164,14 +180,15 @@ static int session_finish(struct chan_io *io, const struct policy *pol,
 		return err;
 	s = sess_new(neg, header_session_id(pdu), auth_info(a));
 	s->sealed = pol->privacy || (flags & SMB2_SESSION_FLAG_ENCRYPT_DATA);
+	assert(s->cipher != SMB2_ENCRYPTION_NONE || !pol->privacy);
 	err = session_derive(s, key, hash);
 	secret_free(key);
 	if (err != 0)
 		diag_set(d, err, "internal", "the key derivation failed");
 	else
 		err = session_check_final(s, pdu, d);
-	if (err == 0 && chan_protect(chan_io_chan(io), s) != 0)
-		err = diag_set(d, -EIO, "internal", "the session keys cannot be set up");
+	if (err == 0)
+		err = session_protect(io, s, d);
 	if (err != 0) {
 		sess_put(s);
 		return err;
@@ -193,7 +210,7 @@ static int session_refuse_guest(uint16_t flags, struct diag *d)
 int session_setup(struct chan_io *io, const struct policy *pol, const struct negotiated *neg,
 		  struct auth *a, struct sess **out, struct diag *d)
 {
-	struct slice in = neg->token, token;
+	struct slice token;
 	struct call c = { 0 };
 	uint8_t hash[64];
 	uint64_t id = 0;
@@ -201,7 +218,11 @@ int session_setup(struct chan_io *io, const struct policy *pol, const struct neg
 	int err;
 
 	memcpy(hash, neg->preauth, 64);
-	err = auth_step(a, in, &token, &complete, d);
+	/*
+	 * The mechanisms that the server listed in NEGOTIATE are not looked at: ours
+	 * was chosen before, and a list nobody has authenticated must not change it.
+	 */
+	err = auth_step(a, (struct slice){ 0 }, &token, &complete, d);
 	for (int leg = 0; err == 0; leg++) {
 		struct session_setup_resp sr = { 0 };
 		struct pkt p;

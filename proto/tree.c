@@ -123,8 +123,9 @@ int tree_connect(struct chan_io *io, const char *server, const char *share, stru
 	if (!s->sealed && (out->share_flags & SMB2_SHAREFLAG_ENCRYPT_DATA)) {
 		/* The share asks for more than the policy does; the session is not shared yet. */
 		s->sealed = true;
-		if (chan_protect(chan_io_chan(io), s) != 0)
-			return diag_set(d, -EIO, "internal", "the session keys cannot be set up");
+		err = session_protect(io, s, d);
+		if (err != 0)
+			return err;
 	}
 	return tree_gather_credits(io, d);
 }
