@@ -246,7 +246,7 @@ static int negotiate_check(const struct negotiate_resp *nr, const struct policy 
 static int negotiate_refused(uint32_t status, struct diag *d)
 {
 	call_explain(d, "NEGOTIATE", status);
-	diag_hint(d, "enable SMB 3.1.1 on the server; older versions are never tried");
+	diag_hint(d, "enable SMB 3.1.1, with AES for signing, on the server; nothing older is tried");
 	return diag_set(d, -EPROTONOSUPPORT, "negotiate.refused",
 			"the server refused SMB 3.1.1");
 }
