@@ -124,6 +124,8 @@ class Client:
             target.chmod(0o777)
         environment = {**self.env, "KRB5CCNAME": self.ccache if ccache is None else ccache,
                        **(env or {})}
+        if wrap:	# LeakSanitizer must be able to trace the process, which refuses all but root
+            environment["ASAN_OPTIONS"] += ":detect_leaks=0"
         environment = {k: v for k, v in environment.items() if v}
         option = ",".join(filter(None, (f"ip={ADDRESS},port={server.port}", options)))
         argv = [*wrap, self.fs / "mount.smbsecure", source or f"//{HOST}/{share}", target, "-o",
@@ -143,7 +145,8 @@ class Client:
                     process.communicate(stdin.encode(), timeout=60)
                     code = process.returncode
             except (subprocess.TimeoutExpired, LabError):
-                process.kill()
+                for pid in daemons(self.fs, target):
+                    os.kill(pid, signal.SIGKILL)
                 raise LabError(f"mount.smbsecure hangs\n{output.read_text()}") from None
         return code, target, output
 
