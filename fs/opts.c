@@ -471,8 +471,7 @@ int opts_parse(TALLOC_CTX *mem, const char *text, bool as_root, struct opts **ou
 
 	o->mech = AUTH_KRB5;
 	o->file_mode = o->dir_mode = 0755;
-	o->port = 445;
-	o->echo_s = 30;
+	o->echo_s = 7;
 	o->max_credits = 8192;
 	o->attr_timeout_ns = UINT64_MAX;
 	o->mount_timeout_s = 25;

@@ -43,7 +43,7 @@ struct opts {
 	uid_t uid;
 	gid_t gid;
 	mode_t file_mode, dir_mode;
-	uint16_t port;
+	uint16_t port; /* 0 = not given */
 	uint32_t rsize, wsize, echo_s;
 	uint16_t max_credits;
 	uint64_t attr_timeout_ns;

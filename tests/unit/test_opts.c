@@ -27,7 +27,7 @@ static void defaults(void)
 	struct opts *o;
 
 	CHECK(opts_parse(NULL, "", true, &o, &d) == 0);
-	CHECK(o->mech == AUTH_KRB5 && o->port == 445 && o->mount_timeout_s == 25);
+	CHECK(o->mech == AUTH_KRB5 && o->port == 0 && o->mount_timeout_s == 25);
 	CHECK(o->file_mode == 0755 && o->dir_mode == 0755 && o->attr_timeout_ns == S);
 	CHECK(o->perm && o->map && o->nosuid && o->nodev && o->allow_other);
 	CHECK(!o->read_only && !o->noexec && !o->have_uid && !o->have_gid && !o->have_cruid);
