@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "negotiate.h"
+#include "session.h"
 
 #include "call.h"
 #include "crypt.h"
 #include "pkt.h"
-#include "session.h"
+#include "setup.h"
 
 #include <errno.h>
 

@@ -5,6 +5,7 @@
 #include "crypt.h"
 #include "ntstatus.h"
 #include "pkt.h"
+#include "setup.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,13 +14,7 @@
 /* Kerberos in SPNEGO takes one or two legs, NTLM two or three. */
 #define SESSION_MAX_LEGS 6
 
-/* SESSION_SETUP response, [MS-SMB2] 2.2.6. */
-struct session_setup_resp {
-	uint16_t flags;
-	struct slice token;
-};
-
-static int session_setup_decode(struct slice pdu, struct session_setup_resp *out)
+int session_setup_decode(struct slice pdu, struct session_setup_resp *out)
 {
 	struct rd r = rd_at(pdu, SMB2_HDR_LEN);
 	uint16_t size = rd_u16(&r), off, len;

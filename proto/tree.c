@@ -3,6 +3,7 @@
 #include "ntstatus.h"
 #include "pkt.h"
 #include "session.h"
+#include "setup.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +12,7 @@
 #define TREE_MIN_CREDITS (BUF_MAX_IO / SMB2_PAYLOAD_PER_CREDIT + 1)
 #define TREE_MAX_ECHOES 16
 
-/* TREE_CONNECT response, [MS-SMB2] 2.2.10. */
-static int tree_connect_decode(struct slice pdu, struct tree *out)
+int tree_connect_decode(struct slice pdu, struct tree *out)
 {
 	struct rd r = rd_at(pdu, SMB2_HDR_LEN);
 	uint16_t size = rd_u16(&r);

@@ -6,23 +6,19 @@
  */
 #include "chan.h"
 #include "smb.h"
+#include "touch.h"
 
 #include <stdlib.h>
 
 #define N_REQUESTS 8
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
 static int n_done[N_REQUESTS];
 
 static void done(struct req *r, int err, uint32_t status, struct slice pdu)
 {
-	volatile uint8_t sum = 0;
-
 	(void)err;
 	(void)status;
-	for (size_t i = 0; i < pdu.n; i++)
-		sum ^= pdu.p[i];
+	touch(pdu);
 	n_done[(size_t)r->ctx]++;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "check.h"
 
-#include "../../proto/negotiate.h"
+#include "../../proto/setup.h"
 #include "smb2.h"
 
 #include <errno.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The bytes of NEGOTIATE, apart from what is done with them. */
-#ifndef NEGOTIATE_H
-#define NEGOTIATE_H
+/* The bytes of the set-up dialogue, apart from what is done with them. */
+#ifndef SETUP_H
+#define SETUP_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sess.h"
 #include "wire.h"
 
 /* Windows sends at most eight contexts; more is no negotiation. */
@@ -30,5 +31,16 @@ struct negotiate_resp {
 /* NEGOTIATE response, [MS-SMB2] 2.2.4, with its contexts if the dialect has them. */
 int negotiate_resp_decode(struct slice pdu, struct negotiate_resp *out)
 	__attribute__((warn_unused_result));
+
+/* SESSION_SETUP response, 2.2.6. */
+struct session_setup_resp {
+	uint16_t flags; /* SMB2_SESSION_FLAG_* */
+	struct slice token;
+};
+int session_setup_decode(struct slice pdu, struct session_setup_resp *out)
+	__attribute__((warn_unused_result));
+
+/* TREE_CONNECT response, 2.2.10, and the tree's id from its header. */
+int tree_connect_decode(struct slice pdu, struct tree *out) __attribute__((warn_unused_result));
 
 #endif
