@@ -148,10 +148,8 @@ static void io_tick(struct timer *t)
 	uint64_t silent = loop_now_ns() - io->heard_ns;
 	bool waiting;
 
-	if (io->err != 0) {
+	if (io->err != 0)
 		io_die(io, io->err, "the connection broke while sending");
-		return;
-	}
 	if (chan_error(io->chan) != 0) {
 		io_die(io, chan_error(io->chan), "the session reached the limit of its keys");
 		/* Completes what was submitted after the channel's death. */
