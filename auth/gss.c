@@ -134,7 +134,7 @@ static void auth_status(OM_uint32 code, int type, gss_OID mech, char *out, size_
 	gss_release_buffer(&min, &text);
 }
 
-/* The diag of a failed call; the errors of Kerberos keep their numbers below SPNEGO. */
+/* The diag of a failed call. */
 static int auth_fail(struct auth *a, OM_uint32 maj, OM_uint32 min, struct diag *d)
 {
 	char words[200], shown[200];
@@ -299,22 +299,61 @@ static int auth_check_challenge(struct auth *a, struct slice token, struct diag 
 	return 0;
 }
 
+static int auth_refuse_mech(struct auth *a, struct diag *d)
+{
+	if (a->mech == AUTH_NTLMSSP)
+		return auth_refuse(a, d, -EACCES, "auth.no-ntlm", "the server does not do NTLM");
+	diag_hint(d, "join the server to the realm; for a server that cannot do Kerberos an "
+		     "administrator can allow sec=ntlmssp in smbsecure.conf");
+	return auth_refuse(a, d, -EACCES, "auth.no-kerberos", "the server does not do Kerberos");
+}
+
+/*
+ * The server's list is not authenticated.  All it can do is end the log-on
+ * before a token is sent that the server would not understand; a list that
+ * makes no sense says nothing.
+ */
+static int auth_check_offer(struct auth *a, struct slice in, struct diag *d)
+{
+	gss_OID mech = auth_oid(a);
+	struct spnego_offer offer;
+
+	if (in.n == 0 || spnego_offer_decode(in, &offer) != 0 ||
+	    spnego_offer_has(&offer, mech->elements, mech->length))
+		return 0;
+	return auth_refuse_mech(a, d);
+}
+
 /* What the server's token says above the mechanism, before the library acts on it. */
 static int auth_check_token(struct auth *a, struct slice in, struct diag *d)
 {
 	struct spnego_resp resp;
+	struct slice krb_error;
 
+	if (in.n == 0)
+		return auth_refuse(a, d, -EACCES, "auth.no-mutual",
+				   "the server ended the log-on without proving who it is");
 	if (spnego_resp_decode(in, &resp) != 0)
 		return auth_refuse(a, d, -EBADMSG, "auth.protocol",
 				   "the server's log-on token makes no sense");
+	if (a->mech == AUTH_KRB5 && resp.mech.n == auth_ntlmssp.length &&
+	    memcmp(resp.mech.p, auth_ntlmssp.elements, resp.mech.n) == 0)
+		return auth_refuse_mech(a, d);
+	if (a->mech == AUTH_KRB5 && resp.token.n == 0)
+		return auth_refuse(a, d, -EACCES, "auth.no-mutual",
+				   "the server accepted the log-on without proving who it is");
 	if (a->mech == AUTH_KRB5) {
-		if (resp.mech.n != auth_ntlmssp.length ||
-		    memcmp(resp.mech.p, auth_ntlmssp.elements, resp.mech.n) != 0)
+		if (krb_error_token_decode(resp.token, &krb_error) != 0)
 			return 0;
-		diag_hint(d, "join the server to the realm; for a server that cannot do Kerberos an "
-			     "administrator may allow sec=ntlmssp in smbsecure.conf");
-		return auth_refuse(a, d, -EACCES, "auth.no-kerberos",
-				   "the server does not do Kerberos");
+		/* SPNEGO would turn its number into another one. */
+		a->state = AUTH_FAILED;
+		return kcred_explain_error(&a->kcred, krb_error, d);
+	}
+	if (a->challenge_checked && resp.mic.n == 0) {
+		diag_hint(d, "check user and password: a server that lets unknown users in as guests "
+			     "does the same");
+		return auth_refuse(a, d, -EACCES, "auth.no-mutual",
+				   "the server did not prove that it knows the password");
 	}
 	if (resp.mic.n != 0)
 		a->mic_seen = true;
@@ -332,7 +371,8 @@ static int auth_check_source(struct auth *a, gss_name_t source, struct diag *d)
 	maj = gss_display_name(&min, source, &text, NULL);
 	if (GSS_ERROR(maj))
 		return auth_fail(a, maj, min, d);
-	log_escape(shown, sizeof(shown), text.value, text.length);
+	/* gss-ntlmssp counts its NUL. */
+	log_escape(shown, sizeof(shown), text.value, strnlen(text.value, text.length));
 	same = text.length == strlen(a->info.principal) &&
 	       memcmp(text.value, a->info.principal, text.length) == 0;
 	gss_release_buffer(&min, &text);
@@ -385,21 +425,22 @@ int auth_step(struct auth *a, struct slice in, struct slice *out, bool *complete
 	OM_uint32 maj, min;
 	int err;
 
-	assert(a->state != AUTH_FRESH || in.n == 0);
 	gss_release_buffer(&min, &a->token);
 	if (a->state == AUTH_COMPLETE || a->state == AUTH_FAILED)
 		return auth_refuse(a, d, -EPROTO, "auth.protocol",
 				   "the server goes on after the end of the log-on");
-	if (a->state == AUTH_TALKING && in.n == 0)
-		return auth_refuse(a, d, -EACCES, "auth.no-mutual",
-				   "the server ended the log-on without proving who it is");
-	err = a->state == AUTH_TALKING ? auth_check_token(a, in, d) : 0;
+	if (a->state == AUTH_TALKING) {
+		err = auth_check_token(a, in, d);
+	} else {
+		err = auth_check_offer(a, in, d);
+		from.length = 0;
+	}
 	if (err != 0)
 		return err;
 	a->state = AUTH_TALKING;
 	maj = gss_init_sec_context(&min, a->cred, &a->ctx, a->target, (gss_OID)&auth_spnego,
 				   AUTH_FLAGS, GSS_C_INDEFINITE, GSS_C_NO_CHANNEL_BINDINGS,
-				   in.n == 0 ? GSS_C_NO_BUFFER : &from, NULL, &a->token, NULL,
+				   from.length == 0 ? GSS_C_NO_BUFFER : &from, NULL, &a->token, NULL,
 				   NULL);
 	if (GSS_ERROR(maj))
 		return auth_fail(a, maj, min, d);

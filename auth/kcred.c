@@ -416,6 +416,7 @@ int kcred_init(struct kcred *k, const struct auth_params *p, struct diag *d)
 	char *name;
 	int err;
 
+	strcpy(k->source, "krb5.conf");
 	code = krb5_init_context(&k->ctx);
 	if (code != 0)
 		return kcred_fail(k, code, d);
@@ -461,8 +462,10 @@ int kcred_get_ticket(struct kcred *k, const struct auth_params *p, struct diag *
 	code = krb5_get_credentials(k->ctx, 0, k->cc, &want, &got);
 	if (code != 0)
 		return kcred_fail(k, code, d);
+	/* The realm may have become known only now. */
+	err = kcred_name(k, got->server, k->server_name, d);
 	krb5_free_creds(k->ctx, got);
-	return 0;
+	return err;
 }
 
 bool kcred_exists(const struct auth_params *p)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "auth.h"
+#include "wire.h"
 
 #define KCRED_NAME 256u
 
@@ -39,11 +40,13 @@ int kcred_get_ticket(struct kcred *k, const struct auth_params *p, struct diag *
 
 /*
  * Fill `d` (kcred_error.c): for the error `code`, which `words` tell in the
- * library's own way; for `code` of k->ctx; for the two states of a cache.
+ * library's own way; for `code` of k->ctx; for the KRB-ERROR `message` of a
+ * server; for the two states of a cache.
  */
 int kcred_explain(const struct kcred *k, krb5_error_code code, const char *words,
 		  struct diag *d);
 int kcred_fail(const struct kcred *k, krb5_error_code code, struct diag *d);
+int kcred_explain_error(const struct kcred *k, struct slice message, struct diag *d);
 int kcred_no_ticket(const struct kcred *k, struct diag *d);
 int kcred_expired(const struct kcred *k, struct diag *d);
 

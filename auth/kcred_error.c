@@ -7,6 +7,8 @@
 
 #include "log.h"
 
+#define KCRED_MAX_ERRNO 4096 /* the kernel's bound; libkrb5's own codes are negative or huge */
+
 enum kcred_cause {
 	CAUSE_OTHER,
 	CAUSE_NO_TICKET,
@@ -14,6 +16,7 @@ enum kcred_cause {
 	CAUSE_NO_SERVICE,
 	CAUSE_PASSWORD,
 	CAUSE_PASSWORD_EXPIRED,
+	CAUSE_NO_USER,
 	CAUSE_ACCOUNT,
 	CAUSE_SKEW,
 	CAUSE_UNREACHABLE,
@@ -44,7 +47,7 @@ static const struct kcred_row {
 	{ KRB5KRB_AP_ERR_BAD_INTEGRITY, CAUSE_PASSWORD },
 	{ KRB5_PREAUTH_FAILED, CAUSE_PASSWORD },
 	{ KRB5KDC_ERR_KEY_EXP, CAUSE_PASSWORD_EXPIRED },
-	{ KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN, CAUSE_ACCOUNT },
+	{ KRB5KDC_ERR_C_PRINCIPAL_UNKNOWN, CAUSE_NO_USER },
 	{ KRB5KDC_ERR_CLIENT_REVOKED, CAUSE_ACCOUNT },
 	{ KRB5KDC_ERR_CLIENT_NOTYET, CAUSE_ACCOUNT },
 	{ KRB5KDC_ERR_NAME_EXP, CAUSE_ACCOUNT },
@@ -73,8 +76,10 @@ static const struct kcred_row {
 	{ KRB5_CONFIG_NODEFREALM, CAUSE_NO_REALM },
 };
 
-static enum kcred_cause kcred_cause(krb5_error_code code)
+static enum kcred_cause kcred_cause(const struct kcred *k, krb5_error_code code)
 {
+	if (k->used_keytab && code > 0 && code < KCRED_MAX_ERRNO) /* an errno: libkrb5 could not open it */
+		return CAUSE_KEYTAB;
 	for (size_t i = 0; i < sizeof(kcred_rows) / sizeof(kcred_rows[0]); i++)
 		if (kcred_rows[i].code == code)
 			return kcred_rows[i].cause;
@@ -99,22 +104,22 @@ int kcred_explain(const struct kcred *k, krb5_error_code code, const char *words
 		  struct diag *d)
 {
 	const char *who = k->client_name[0] != '\0' ? k->client_name : "the client";
-	const char *host = strchr(k->server_name, '/');
+	int spn_len = (int)strcspn(k->server_name, "@");
 	char shown[160];
 
 	log_escape(shown, sizeof(shown), words, strlen(words));
-	diag_detail(d, "%s%s%s from %s: %s", who, k->server_name[0] != '\0' ? " asking for " : "",
-		    k->server_name, k->source, shown);
-	switch (kcred_cause(code)) {
+	diag_detail(d, "%s%s%s%s%s: %s", k->client_name,
+		    k->server_name[0] != '\0' ? " asking for " : "", k->server_name,
+		    k->client_name[0] != '\0' ? " from " : "", k->source, shown);
+	switch (kcred_cause(k, code)) {
 	case CAUSE_NO_TICKET:
 		return kcred_no_ticket(k, d);
 	case CAUSE_EXPIRED:
 		return kcred_expired(k, d);
 	case CAUSE_NO_SERVICE:
 		diag_hint(d, "mount by the name the server is registered under, or have %.*s "
-			     "registered (in Active Directory: setspn -S cifs%s COMPUTER)",
-			  (int)strcspn(k->server_name, "@"), k->server_name,
-			  host == NULL ? "" : host);
+			     "registered (in Active Directory: setspn -S %.*s COMPUTER)",
+			  spn_len, k->server_name, spn_len, k->server_name);
 		return diag_set(d, -ENOKEY, "auth.no-service", "Kerberos knows no service %s",
 				k->server_name);
 	case CAUSE_PASSWORD:
@@ -127,10 +132,13 @@ int kcred_explain(const struct kcred *k, krb5_error_code code, const char *words
 		diag_hint(d, "change it with `kpasswd %s`", who);
 		return diag_set(d, -EKEYEXPIRED, "auth.password-expired",
 				"the password of %s has expired", who);
+	case CAUSE_NO_USER:
+		diag_hint(d, "check the spelling of the user and of the realm");
+		return diag_set(d, -EKEYREJECTED, "auth.account", "Kerberos knows no user %s", who);
 	case CAUSE_ACCOUNT:
-		diag_hint(d, "check the spelling; else ask whoever keeps the accounts");
+		diag_hint(d, "ask whoever keeps the accounts");
 		return diag_set(d, -EKEYREVOKED, "auth.account",
-				"%s does not exist, is locked, or may not log on now", who);
+				"%s is locked or may not log on now", who);
 	case CAUSE_SKEW:
 		diag_hint(d, "set the clock (`timedatectl`); five minutes are the usual limit");
 		return diag_set(d, -EACCES, "auth.clock-skew",
@@ -169,4 +177,18 @@ int kcred_fail(const struct kcred *k, krb5_error_code code, struct diag *d)
 
 	krb5_free_error_message(k->ctx, words);
 	return err;
+}
+
+int kcred_explain_error(const struct kcred *k, struct slice message, struct diag *d)
+{
+	krb5_data data = { .length = (unsigned int)message.n, .data = (char *)(uintptr_t)message.p };
+	krb5_error *error;
+	krb5_error_code code;
+
+	code = krb5_rd_error(k->ctx, &data, &error);
+	if (code == 0) {
+		code = (krb5_error_code)error->error + ERROR_TABLE_BASE_krb5;
+		krb5_free_error(k->ctx, error);
+	}
+	return kcred_fail(k, code, d);
 }

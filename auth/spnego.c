@@ -7,7 +7,10 @@
 #define DER_OID 0x06
 #define DER_ENUMERATED 0x0a
 #define DER_SEQUENCE 0x30
+#define DER_APPLICATION_0 0x60
 #define DER_CONTEXT(n) (0xa0 | (n))
+
+#define KRB_ERROR_TOKEN 0x0003 /* RFC 4121 4.1: 03 00 */
 
 #define NTLM_CHALLENGE 2u
 #define NTLM_AV_EOL 0
@@ -50,6 +53,40 @@ static struct slice der_take_optional(struct rd *r, uint8_t n, uint8_t tag)
 	return body;
 }
 
+int spnego_offer_decode(struct slice in, struct spnego_offer *out)
+{
+	struct rd outer = rd_at(in, 0), token, choice, seq, list, walk;
+	struct slice mechs;
+
+	token = rd_at(der_take(&outer, DER_APPLICATION_0), 0);
+	der_take(&token, DER_OID);
+	choice = rd_at(der_take(&token, DER_CONTEXT(0)), 0);
+	seq = rd_at(der_take(&choice, DER_SEQUENCE), 0);
+	list = rd_at(der_take(&seq, DER_CONTEXT(0)), 0);
+	mechs = der_take(&list, DER_SEQUENCE);
+	walk = rd_at(mechs, 0);
+	while (rd_ok(&walk) && rd_left(&walk) > 0)
+		der_take(&walk, DER_OID);
+	if (!rd_ok(&outer) || !rd_ok(&token) || !rd_ok(&choice) || !rd_ok(&seq) ||
+	    !rd_ok(&list) || !rd_ok(&walk))
+		return -EBADMSG;
+	out->mechs = mechs;
+	return 0;
+}
+
+bool spnego_offer_has(const struct spnego_offer *offer, const void *oid, size_t oid_len)
+{
+	struct rd r = rd_at(offer->mechs, 0);
+
+	while (rd_ok(&r) && rd_left(&r) > 0) {
+		struct slice mech = der_take(&r, DER_OID);
+
+		if (mech.n == oid_len && memcmp(mech.p, oid, oid_len) == 0)
+			return true;
+	}
+	return false;
+}
+
 int spnego_resp_decode(struct slice in, struct spnego_resp *out)
 {
 	struct rd outer = rd_at(in, 0), choice, seq;
@@ -64,6 +101,20 @@ int spnego_resp_decode(struct slice in, struct spnego_resp *out)
 	if (!rd_ok(&outer) || !rd_ok(&choice) || !rd_ok(&seq) || rd_left(&seq) != 0)
 		return -EBADMSG;
 	*out = resp;
+	return 0;
+}
+
+int krb_error_token_decode(struct slice in, struct slice *out)
+{
+	struct rd outer = rd_at(in, 0), token;
+	uint16_t id;
+
+	token = rd_at(der_take(&outer, DER_APPLICATION_0), 0);
+	der_take(&token, DER_OID);
+	id = rd_u16(&token);
+	if (!rd_ok(&outer) || !rd_ok(&token) || id != KRB_ERROR_TOKEN)
+		return -EBADMSG;
+	*out = rd_bytes(&token, rd_left(&token));
 	return 0;
 }
 

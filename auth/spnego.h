@@ -19,6 +19,11 @@ struct spnego_resp {
 	struct slice mic;
 };
 
+/* NegTokenInit2 ([MS-SPNG] 2.2.1), what a server offers in NEGOTIATE. */
+struct spnego_offer {
+	struct slice mechs; /* the elements of the list */
+};
+
 struct ntlm_challenge {
 	uint32_t flags;
 	bool has_timestamp;
@@ -30,8 +35,14 @@ struct ntlm_challenge {
 #define NTLMSSP_NEGOTIATE_KEY_EXCH 0x40000000u
 
 /* 0 or -EBADMSG. */
+int spnego_offer_decode(struct slice in, struct spnego_offer *out)
+	__attribute__((warn_unused_result));
+/* Whether the object identifier with this body is in the list. */
+bool spnego_offer_has(const struct spnego_offer *offer, const void *oid, size_t oid_len);
 int spnego_resp_decode(struct slice in, struct spnego_resp *out)
 	__attribute__((warn_unused_result));
+/* The KRB-ERROR (RFC 4120 5.9.1) in a Kerberos token; -EBADMSG also for other tokens. */
+int krb_error_token_decode(struct slice in, struct slice *out) __attribute__((warn_unused_result));
 int ntlm_challenge_decode(struct slice in, struct ntlm_challenge *out)
 	__attribute__((warn_unused_result));
 

@@ -57,10 +57,11 @@ int auth_new(TALLOC_CTX *mem, const struct auth_params *p, const struct policy *
 	     struct auth **out, struct diag *d);
 
 /*
- * One leg: `in` is the server's token (empty at first), `*out` ours, valid
- * until the next call and empty when there is nothing to send.  `*complete` is
- * set once our side is satisfied, mutual authentication and the wanted
- * mechanism proven.
+ * One leg: `in` is the server's token, `*out` ours, valid until the next call
+ * and empty when there is nothing to send.  At first `in` is what NEGOTIATE
+ * carried, or empty: it can only make the log-on end sooner, with a reason.
+ * `*complete` is set once our side is satisfied, mutual authentication and the
+ * wanted mechanism proven.
  */
 int auth_step(struct auth *a, struct slice in, struct slice *out, bool *complete, struct diag *d);
 
