@@ -118,6 +118,8 @@ static int admin_destroy(struct admin *ad)
 	loop_del(ad->loop, &ad->watch);
 	close(ad->watch.fd);
 	unlink(ad->addr.sun_path);
+	*strrchr(ad->addr.sun_path, '/') = '\0';
+	rmdir(ad->addr.sun_path); /* if this was the last one */
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,19 +89,22 @@ static int target_open(struct target *t, const char *path, struct diag *d)
 	return 0;
 }
 
-/* -1: none; else whether the topmost mount of ours at `path` lost its daemon. */
+/*
+ * -1: nothing of ours is mounted at `path`; else whether that lost its daemon,
+ * which only statfs() tells: the kernel may still know the root's attributes.
+ */
 static int kernel_is_dead(const char *path, const char *source, bool *same)
 {
 	const struct mountinfo *at;
 	struct mounts *m;
-	struct stat st;
+	struct statfs st;
 	int dead = -1;
 
 	if (mountinfo_read(NULL, &m) != 0)
 		return -1;
 	at = mountinfo_at(m, path);
 	if (at != NULL && mountinfo_is_ours(at)) {
-		dead = stat(path, &st) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+		dead = statfs(path, &st) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 		*same = source != NULL && strcmp(at->source, source) == 0;
 	}
 	talloc_free(m);
@@ -185,6 +188,13 @@ static unsigned long kernel_flags(const struct opts *o)
 	       (o->read_only ? MS_RDONLY : 0);
 }
 
+static int kernel_no_dev(int err, struct diag *d)
+{
+	diag_hint(d, "is the kernel module loaded (modprobe fuse), and may this user or container "
+		     "use /dev/fuse?");
+	return diag_set(d, -err, "mount.dev-fuse", "/dev/fuse: %s", strerror(err));
+}
+
 /* mount(2) itself, on the directory that was opened, whatever its path leads to by now. */
 static int kernel_mount_root(struct fuse_session *se, const struct opts *o,
 			     const struct source *src, const struct target *t, struct diag *d)
@@ -192,11 +202,8 @@ static int kernel_mount_root(struct fuse_session *se, const struct opts *o,
 	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), err = 0;
 	char on[32], dev[32], *data;
 
-	if (fd < 0) {
-		diag_hint(d, "is the kernel module loaded (modprobe fuse), and may this container "
-			     "use /dev/fuse?");
-		return diag_set(d, -errno, "mount.dev-fuse", "/dev/fuse: %s", strerror(errno));
-	}
+	if (fd < 0)
+		return kernel_no_dev(errno, d);
 	data = talloc_asprintf(NULL, "fd=%d,rootmode=40000,user_id=%u,group_id=%u%s%s%s%s",
 			       fd, geteuid(), getegid(),
 			       o->perm ? ",default_permissions" : "",
@@ -219,6 +226,8 @@ static int kernel_mount_root(struct fuse_session *se, const struct opts *o,
 
 static int kernel_mount_user(struct fuse_session *se, const struct target *t, struct diag *d)
 {
+	if (access("/dev/fuse", R_OK | W_OK) != 0)
+		return kernel_no_dev(errno, d);
 	if (fuse_session_mount(se, t->path) == 0)
 		return 0;
 	diag_hint(d, "fusermount3 said why; it must be installed (package fuse3), the mount point must "

@@ -112,7 +112,7 @@ static void status_print_text(char *text)
 		n = strcspn(l.key, ".");
 		if (l.key[n] == '.') {
 			if (n != group_len || strncmp(group, l.key, n) != 0)
-				printf("\n  %-14.*s", (int)n, l.key);
+				printf("%s  %-14.*s", group_len != 0 ? "\n" : "", (int)n, l.key);
 			printf(" %s %s", l.key + n + 1, l.value);
 			group = l.key;
 			group_len = n;
@@ -148,8 +148,11 @@ static const char *status_reason(int err)
 	}
 }
 
-/* 0 or the exit code; `lead` goes in front of what is printed, if anything is. */
-static int status_show(const struct mountinfo *m, bool json, const char *lead)
+/*
+ * 0 or the exit code; `lead` goes in front of what is printed, if anything is,
+ * and `all` passes over those of others.
+ */
+static int status_show(const struct mountinfo *m, bool json, const char *lead, bool all)
 {
 	TALLOC_CTX *mem = talloc_new(NULL);
 	char *text, target[PATH_MAX], source[PATH_MAX];
@@ -164,7 +167,7 @@ static int status_show(const struct mountinfo *m, bool json, const char *lead)
 	} else if (err == 0) {
 		printf("%s on %s\n", source, target);
 		status_print_text(text);
-	} else {
+	} else if (err != -EACCES || !all) {
 		fprintf(stderr, "smbsecure: no status of %s on %s: %s\n", source, target,
 			status_reason(err));
 	}
@@ -202,7 +205,7 @@ static int status_one(const struct mounts *all, const char *path, bool json)
 		fprintf(stderr, "smbsecure: %s is not a mount of smbsecure\n", path);
 		return STATUS_NOT_THERE;
 	}
-	code = status_show(m, json, "");
+	code = status_show(m, json, "", false);
 	if (code == 0 && json)
 		putchar('\n');
 	return code;
@@ -221,7 +224,7 @@ static int status_all(const struct mounts *all, bool json)
 
 		if (!mountinfo_is_ours(m) || (geteuid() != 0 && m->owner != geteuid()))
 			continue;
-		if (status_show(m, json, lead) != 0)
+		if (status_show(m, json, lead, true) != 0)
 			code = STATUS_NOT_THERE;
 		else
 			lead = json ? ",\n" : "\n";
