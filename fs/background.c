@@ -32,6 +32,7 @@ struct waiter {
 	int pipe, signals;
 	pid_t daemon, probe;
 	uint64_t deadline_ns; /* 0 = none */
+	int probe_err;	      /* positive errno with which the probe failed */
 	bool ready, interrupted, timed_out;
 };
 
@@ -53,7 +54,7 @@ static void waiter_probe(struct waiter *w)
 
 	w->probe = fork();
 	if (w->probe == 0)
-		_exit(stat(w->b->target, &st) == 0 ? 0 : 1);
+		_exit(stat(w->b->target, &st) == 0 ? 0 : errno);
 }
 
 static void waiter_end(struct waiter *w)
@@ -99,6 +100,11 @@ static int waiter_exit(struct waiter *w, int st)
 	}
 	if (w->interrupted && !w->ready)
 		return EXIT_USER;
+	if (w->probe_err != 0 && !w->interrupted) {
+		diag_set(&d, -w->probe_err, "mount.no-answer",
+			 "the share's directory cannot be looked at: %s", strerror(w->probe_err));
+		return waiter_say(w, &d, EXIT_FAIL);
+	}
 	if (WIFEXITED(st) && memchr(known, WEXITSTATUS(st), sizeof(known)) != NULL)
 		return WEXITSTATUS(st);
 	diag_hint(&d, "this is a defect of the program");
@@ -125,6 +131,7 @@ static int waiter_reap(struct waiter *w)
 			continue;
 		w->probe = 0;
 		if (!WIFEXITED(st) || WEXITSTATUS(st) != 0 || w->interrupted) {
+			w->probe_err = WIFEXITED(st) ? WEXITSTATUS(st) : EINTR;
 			waiter_end(w);
 			continue;
 		}
