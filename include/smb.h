@@ -174,7 +174,7 @@ int utf16_from_path(const char *path, size_t n, bool map, uint8_t *out, size_t c
 /*
  * A file name from the server as UTF-8, NUL-terminated.  Length without the
  * NUL; -EILSEQ when it is empty, has an odd length, an unpaired surrogate, a
- * NUL, '/' or '\', is "." or "..", or does not fit.
+ * NUL, '/' or '\', is "." or "..", has more than 255 units or does not fit.
  */
 int utf16_to_name(struct slice name, bool map, char *out, size_t cap);
 

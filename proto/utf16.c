@@ -100,6 +100,9 @@ int utf16_to_name(struct slice name, bool map, char *out, size_t cap)
 	struct rd r = rd_at(name, 0);
 	size_t at = 0;
 
+	/* What could be listed but not be asked for. */
+	if (name.n > 2 * UTF16_COMPONENT_MAX)
+		return -EILSEQ;
 	while (rd_left(&r) > 0) {
 		uint32_t c = rd_u16(&r);
 		char text[4];

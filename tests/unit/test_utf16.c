@@ -216,10 +216,14 @@ static void refuses_what_is_not_utf8(void)
 static void limits_a_component_to_255_units(void)
 {
 	char text[4 * 256 + 2];
+	uint8_t wire[2 * 256];
 
 	memset(text, 'x', sizeof(text));
 	CHECK(send_error(text, 255, false) == 510);
 	CHECK(send_error(text, 256, false) == -ENAMETOOLONG);
+	memset(wire, 'a', sizeof(wire));
+	CHECK(receive_error(slice_of(wire, 2 * 255), false) == 3 * 255);
+	CHECK(receive_error(slice_of(wire, 2 * 256), false) == -EILSEQ);
 	/* Units, not bytes: 255 euro signs fit. */
 	for (size_t i = 0; i < 256; i++)
 		memcpy(text + 3 * i, "\u20ac", 3);
