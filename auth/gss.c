@@ -505,6 +505,11 @@ int auth_key(struct auth *a, struct secret **out, struct diag *d)
 	return err;
 }
 
+enum auth_mech auth_mech(const struct auth *a)
+{
+	return a->mech;
+}
+
 const struct auth_info *auth_info(const struct auth *a)
 {
 	assert(a->state == AUTH_COMPLETE);

@@ -68,6 +68,9 @@ int auth_step(struct auth *a, struct slice in, struct slice *out, bool *complete
 /* The whole session key, after completion only.  The caller frees it. */
 int auth_key(struct auth *a, struct secret **out, struct diag *d);
 
+/* As chosen at first. */
+enum auth_mech auth_mech(const struct auth *a);
+
 /* After completion. */
 const struct auth_info *auth_info(const struct auth *a);
 

@@ -22,6 +22,9 @@ struct negotiated {
 	uint8_t server_guid[16];
 	bool posix;	      /* the server offers the POSIX extensions */
 	uint8_t preauth[64];  /* hash after the NEGOTIATE response */
+	/* The mechanisms the server lists, proven by nothing; empty where absurdly long. */
+	uint8_t offer[1024];
+	size_t offer_len;
 };
 
 struct sess_keys {

@@ -295,6 +295,10 @@ int negotiate(struct chan_io *io, const struct policy *pol, const char *server,
 			.posix = nr.posix,
 		};
 		memcpy(out->server_guid, nr.guid, 16);
+		if (nr.token.n != 0 && nr.token.n <= sizeof(out->offer)) {
+			memcpy(out->offer, nr.token.p, nr.token.n);
+			out->offer_len = nr.token.n;
+		}
 		if (preauth_update(out->preauth, c.sent) != 0 ||
 		    preauth_update(out->preauth, c.pdu) != 0)
 			err = diag_set(d, -EIO, "internal", "SHA-512 failed");

@@ -60,11 +60,18 @@ static uint32_t header_flags(struct slice pdu)
 	return rd_u32(&r);
 }
 
-static int session_refused(uint32_t status, struct diag *d)
+static int session_refused(const struct auth *a, uint32_t status, struct diag *d)
 {
 	int err = nt_errno(status);
 
 	call_explain(d, "SESSION_SETUP", status);
+	/* No password was sent that could be wrong. */
+	if (status == STATUS_LOGON_FAILURE && auth_mech(a) == AUTH_KRB5) {
+		diag_hint(d, "either the server's keytab is older than its key at the KDC (make it "
+			     "anew; `klist -k` shows it), or the server does not know the user");
+		return diag_set(d, -EACCES, "session.ticket-refused",
+				"the server does not accept the Kerberos ticket");
+	}
 	return diag_set(d, err != 0 ? err : -EPROTO, "session.refused",
 			"the server refused the log-on");
 }
@@ -214,10 +221,10 @@ int session_setup(struct chan_io *io, const struct policy *pol, const struct neg
 
 	memcpy(hash, neg->preauth, 64);
 	/*
-	 * The mechanisms that the server listed in NEGOTIATE are not looked at: ours
-	 * was chosen before, and a list nobody has authenticated must not change it.
+	 * Ours was chosen before: a list of mechanisms that nobody has authenticated
+	 * can end the log-on, but not change it.
 	 */
-	err = auth_step(a, (struct slice){ 0 }, &token, &complete, d);
+	err = auth_step(a, slice_of(neg->offer, neg->offer_len), &token, &complete, d);
 	for (int leg = 0; err == 0; leg++) {
 		struct session_setup_resp sr = { 0 };
 		struct pkt p;
@@ -233,7 +240,7 @@ int session_setup(struct chan_io *io, const struct policy *pol, const struct neg
 		if (err != 0)
 			break;
 		if (c.status != 0 && c.status != STATUS_MORE_PROCESSING_REQUIRED) {
-			err = session_refused(c.status, d);
+			err = session_refused(a, c.status, d);
 			break;
 		}
 		if (session_setup_decode(c.pdu, &sr) != 0) {

@@ -86,7 +86,7 @@ def test_server_of_smb_3_0_only(refused, make_smbd):
 
 
 def test_server_that_knows_only_ntlm(refused, make_smbd):
-    refused("auth.no-kerberos", [NEGOTIATE, SESSION_SETUP], server=make_smbd(kerberos=False))
+    refused("auth.no-kerberos", [NEGOTIATE], server=make_smbd(kerberos=False))
 
 
 def test_server_that_maps_to_guest(refused, make_smbd):
@@ -115,7 +115,7 @@ def test_missing_ticket(refused):
 def test_wrong_service_key(refused, make_smbd):
     with Kdc() as other:
         server = make_smbd(keytab=other.keytab)
-        refused("auth.service-key", [NEGOTIATE, SESSION_SETUP], server=server)
+        refused("session.ticket-refused", [NEGOTIATE, SESSION_SETUP], server=server)
 
 
 def test_unknown_service(refused):

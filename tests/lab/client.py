@@ -32,7 +32,7 @@ class Mount:
         self.source = source
         self.path = path
         self.pids = pids
-        self.may_die = False		# set by a test that ends the daemon itself
+        self.may_end = False		# set by umount(), or by a test that ends the daemon itself
         self._output = output
 
     def log(self):
@@ -51,6 +51,7 @@ class Mount:
 
     def umount(self):
         """umount(8), then wait until the daemon is gone; LabError if either fails."""
+        self.may_end = True
         done = subprocess.run(["umount", self.path], capture_output=True, text=True, timeout=60,
                               check=False)
         if done.returncode != 0:
@@ -60,7 +61,7 @@ class Mount:
     def destroy(self):
         """Make it gone, whatever state it is in; returns what was wrong with it."""
         wrong = []
-        if not self.alive() and not self.may_die:
+        if not self.alive() and not self.may_end:
             wrong.append(f"the daemon of {self.path} died")
         if self.mounted():
             subprocess.run(["umount", "-l", self.path], capture_output=True, timeout=60, check=False)
@@ -96,6 +97,7 @@ class Client:
         # A daemon in the background has no stderr, so findings must go to files; abort() is one.
         log = f"log_path={self.dir}/sanitizer:exitcode=99"
         self.env = {**env, "ASAN_OPTIONS": f"{log}:handle_abort=1:detect_leaks=1",
+                    "LSAN_OPTIONS": f"suppressions={Path(__file__).parent}/lsan.supp",
                     "UBSAN_OPTIONS": f"{log}:print_stacktrace=1:halt_on_error=1"}
 
     def smbsecure(self, *args):
@@ -126,6 +128,8 @@ class Client:
                        **(env or {})}
         if wrap:	# LeakSanitizer must be able to trace the process, which refuses all but root
             environment["ASAN_OPTIONS"] += ":detect_leaks=0"
+        if "sec=ntlmssp" in options:	# to see whose the leaks are; too slow for all
+            environment["ASAN_OPTIONS"] += ":fast_unwind_on_malloc=0"
         environment = {k: v for k, v in environment.items() if v}
         option = ",".join(filter(None, (f"ip={ADDRESS},port={server.port}", options)))
         argv = [*wrap, self.fs / "mount.smbsecure", source or f"//{HOST}/{share}", target, "-o",
