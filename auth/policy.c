@@ -107,7 +107,7 @@ static const struct policy_alg *policy_alg_named(const struct policy_alg *algs, 
 	size_t k = 0;
 
 	for (size_t i = 0; i < len; i++) {
-		if (typed[i] == '-' || typed[i] == '_')
+		if (strchr("-_ \t", typed[i]) != NULL)
 			continue;
 		if (k == sizeof(word) - 1)
 			return NULL;
