@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # For tests/run, .ci/run and contrib/try: get a bare machine ready without opening anything on it.
 
-lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+package_list=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/packages
 
 die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -17,7 +17,7 @@ packages_missing() {
 			[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
 				echo "$package"
 		done
-	done < <(grep -v '^#' "$lab/packages")
+	done < <(grep -v '^#' "$package_list")
 }
 
 # packages_install PACKAGE... : in a subshell, so that its trap cannot collide with the caller's.
@@ -41,7 +41,7 @@ packages_install() (
 				update-rc.d "$service" disable
 			fi
 		done
-	done < <(grep -v '^#' "$lab/packages")
+	done < <(grep -v '^#' "$package_list")
 )
 
 # need_root WHY : sudo is part of the documented command, not something to do behind the user's back
