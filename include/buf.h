@@ -41,7 +41,7 @@ struct buf {
 	struct buf *next; /* freelist, or a queue of the owner's */
 	struct bufpool *pool;
 	uint32_t cap, off, len;
-	uint8_t mem[];
+	_Alignas(16) uint8_t mem[]; /* and so is BUF_FUSE_OFF: libfuse casts what is there */
 };
 
 struct bufpool *bufpool_new(void);
