@@ -29,6 +29,23 @@ struct admin {
 	void *arg;
 };
 
+/*
+ * The uid that the rest of the computer knows `uid` by: every user is root in a
+ * user namespace of his own, and /tmp belongs to all.
+ */
+static unsigned int admin_outer_uid(uid_t uid)
+{
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	unsigned int inner, outer, n, found = uid;
+
+	while (f != NULL && fscanf(f, "%u %u %u", &inner, &outer, &n) == 3)
+		if (uid >= inner && uid - inner < n)
+			found = outer + (uid - inner);
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
 /* Where the sockets of `owner` may be, in order of preference; false after the last place. */
 static bool admin_dir(unsigned int i, uid_t owner, char *out, size_t cap)
 {
@@ -43,7 +60,7 @@ static bool admin_dir(unsigned int i, uid_t owner, char *out, size_t cap)
 	else if (i == 2)
 		n = snprintf(out, cap, "/run/user/%u/smbsecure", owner);
 	else if (i == 3)
-		n = snprintf(out, cap, "/tmp/smbsecure-%u", owner);
+		n = snprintf(out, cap, "/tmp/smbsecure-%u", admin_outer_uid(owner));
 	if (n < 0 || (size_t)n >= cap)
 		*out = '\0';
 	return i <= 3;

@@ -194,6 +194,7 @@ static void control_ready(void *arg)
 {
 	struct control *c = arg;
 
+	kernel_raise_read_ahead(c->dev);
 	c->ready(c->ready_arg);
 }
 

@@ -236,8 +236,7 @@ static int kernel_mount_user(struct fuse_session *se, const struct target *t, st
 	return diag_set(d, -EPERM, "mount.fusermount", "fusermount3 did not mount");
 }
 
-/* Best effort: it needs the real root's sysfs. */
-static void kernel_set_read_ahead(dev_t dev)
+void kernel_raise_read_ahead(dev_t dev)
 {
 	char path[64];
 	int fd;
@@ -268,8 +267,6 @@ int kernel_mount(struct fuse_session *se, const struct opts *o, const struct sou
 	}
 	*dev = at->dev;
 	talloc_free(m);
-	if (kernel_is_root())
-		kernel_set_read_ahead(*dev);
 	return 0;
 }
 

@@ -40,6 +40,12 @@ void kernel_args(const struct opts *o, const struct source *src, struct fuse_arg
 int kernel_mount(struct fuse_session *se, const struct opts *o, const struct source *src,
 		 const struct target *t, dev_t *dev, struct diag *d);
 
+/*
+ * Lets the kernel read ahead far enough for SMB.  Not before INIT was answered,
+ * which sets it back.  Best effort: only the real root may.
+ */
+void kernel_raise_read_ahead(dev_t dev);
+
 /* Takes `dev` away from `path`, lazily; nothing happens when it is not (any more) on top there. */
 void kernel_unmount(const char *path, dev_t dev);
 
