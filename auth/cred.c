@@ -82,7 +82,7 @@ static void cred_warn_unknown(struct slice key, const char *name, size_t line)
 
 	for (size_t i = 0; i < CRED_N_WORDS; i++)
 		words[i] = cred_words[i].word;
-	if (key.n < sizeof(typed)) {
+	if (key.n != 0 && key.n < sizeof(typed)) {
 		memcpy(typed, key.p, key.n);
 		typed[key.n] = '\0';
 		near = nearest(typed, words, CRED_N_WORDS);

@@ -452,7 +452,7 @@ int auth_step(struct auth *a, struct slice in, struct slice *out, bool *complete
 	return 0;
 }
 
-/* Kerberos tells the type of its key; only AES is strong enough. */
+/* Kerberos tells the type of its key in a second buffer. */
 static bool auth_key_is_strong(const struct auth *a, const gss_buffer_set_desc *set)
 {
 	const gss_buffer_desc *type = &set->elements[1];
@@ -466,15 +466,7 @@ static bool auth_key_is_strong(const struct auth *a, const gss_buffer_set_desc *
 	    memcmp(type->value, auth_enctype.elements, auth_enctype.length) != 0)
 		return false;
 	oid = type->value;
-	switch (oid[auth_enctype.length]) {
-	case ENCTYPE_AES128_CTS_HMAC_SHA1_96:
-	case ENCTYPE_AES256_CTS_HMAC_SHA1_96:
-	case ENCTYPE_AES128_CTS_HMAC_SHA256_128:
-	case ENCTYPE_AES256_CTS_HMAC_SHA384_192:
-		return true;
-	default:
-		return false;
-	}
+	return kcred_is_strong(oid[auth_enctype.length]);
 }
 
 int auth_key(struct auth *a, struct secret **out, struct diag *d)

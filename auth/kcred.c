@@ -436,6 +436,40 @@ int kcred_init(struct kcred *k, const struct auth_params *p, struct diag *d)
 	return err;
 }
 
+bool kcred_is_strong(krb5_enctype type)
+{
+	return type == ENCTYPE_AES128_CTS_HMAC_SHA1_96 ||
+	       type == ENCTYPE_AES256_CTS_HMAC_SHA1_96 ||
+	       type == ENCTYPE_AES128_CTS_HMAC_SHA256_128 ||
+	       type == ENCTYPE_AES256_CTS_HMAC_SHA384_192;
+}
+
+/*
+ * Who breaks the server's own key reads the session key in the ticket, however
+ * long that is.
+ */
+static int kcred_check_ticket(const struct kcred *k, const krb5_creds *got, struct diag *d)
+{
+	krb5_ticket *ticket;
+	krb5_error_code code;
+	char type[64] = "unknown";
+	bool strong;
+
+	code = krb5_decode_ticket(&got->ticket, &ticket);
+	if (code != 0)
+		return kcred_fail(k, code, d);
+	strong = kcred_is_strong(ticket->enc_part.enctype);
+	if (!strong)
+		(void)krb5_enctype_to_name(ticket->enc_part.enctype, FALSE, type, sizeof(type));
+	krb5_free_ticket(k->ctx, ticket);
+	if (strong)
+		return 0;
+	diag_detail(d, "the ticket for %s is encrypted with %s", k->server_name, type);
+	diag_hint(d, "let the server's account use AES keys (in Active Directory: "
+		     "msDS-SupportedEncryptionTypes), and set its password anew");
+	return diag_set(d, -EACCES, "auth.weak-key", "the server's Kerberos key is too weak");
+}
+
 int kcred_get_ticket(struct kcred *k, const struct auth_params *p, struct diag *d)
 {
 	krb5_creds want = { 0 }, *got;
@@ -464,6 +498,8 @@ int kcred_get_ticket(struct kcred *k, const struct auth_params *p, struct diag *
 		return kcred_fail(k, code, d);
 	/* The realm may have become known only now. */
 	err = kcred_name(k, got->server, k->server_name, d);
+	if (err == 0)
+		err = kcred_check_ticket(k, got, d);
 	krb5_free_creds(k->ctx, got);
 	return err;
 }

@@ -35,8 +35,11 @@ struct kcred {
 int kcred_init(struct kcred *k, const struct auth_params *p, struct diag *d);
 void kcred_fini(struct kcred *k);
 
-/* Has the KDC issue a ticket for cifs/<p->server> into the cache. */
+/* Has the KDC issue a ticket for cifs/<p->server> into the cache, in a strong form. */
 int kcred_get_ticket(struct kcred *k, const struct auth_params *p, struct diag *d);
+
+/* AES, that is. */
+bool kcred_is_strong(krb5_enctype type);
 
 /*
  * Fill `d` (kcred_error.c): for the error `code`, which `words` tell in the
