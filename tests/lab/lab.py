@@ -351,7 +351,8 @@ class Smbd(Daemon):
         env = {**os.environ, **(faked(clock) if clock else {})}
         # smbd makes its own session and fails when it already leads one; at its end it sends SIGTERM
         # to its process group, which must therefore not be ours.
-        self.launch([tool("smbd"), "-s", self.conf, "-F"], env, own_session=False)
+        argv = [tool("smbd"), "-s", self.conf, "-F", f"--log-basename={self.dir}"]
+        self.launch(argv, env, own_session=False)
 
     def log(self):
         files = [self.output, self.dir / "smbd.log"]
