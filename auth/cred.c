@@ -336,10 +336,9 @@ int cred_from_env(struct secret **out, struct diag *d)
 
 	*out = NULL;
 	if (value != NULL) {
-		size_t n = strlen(value);
+		size_t n = strlen(value), max = CRED_MAX_PASSWORD + 3; /* too long is enough */
 
-		raw = cred_secret(slice_of(value, n < CRED_MAX_PASSWORD + 3 ? n
-									   : CRED_MAX_PASSWORD + 3));
+		raw = cred_secret(slice_of(value, n < max ? n : max));
 		raw->n--;
 		explicit_bzero(value, n);
 		err = cred_chop(raw, "PASSWD", out, d);

@@ -350,8 +350,8 @@ static int auth_check_token(struct auth *a, struct slice in, struct diag *d)
 		return kcred_explain_error(&a->kcred, krb_error, d);
 	}
 	if (a->challenge_checked && resp.mic.n == 0) {
-		diag_hint(d, "check user and password: a server that lets unknown users in as guests "
-			     "does the same");
+		diag_hint(d, "check user and password: a server that lets unknown users in as "
+			     "guests does the same");
 		return auth_refuse(a, d, -EACCES, "auth.no-mutual",
 				   "the server did not prove that it knows the password");
 	}
@@ -440,8 +440,8 @@ int auth_step(struct auth *a, struct slice in, struct slice *out, bool *complete
 	a->state = AUTH_TALKING;
 	maj = gss_init_sec_context(&min, a->cred, &a->ctx, a->target, (gss_OID)&auth_spnego,
 				   AUTH_FLAGS, GSS_C_INDEFINITE, GSS_C_NO_CHANNEL_BINDINGS,
-				   from.length == 0 ? GSS_C_NO_BUFFER : &from, NULL, &a->token, NULL,
-				   NULL);
+				   from.length == 0 ? GSS_C_NO_BUFFER : &from, NULL, &a->token,
+				   NULL, NULL);
 	if (GSS_ERROR(maj))
 		return auth_fail(a, maj, min, d);
 	err = maj == GSS_S_COMPLETE ? auth_check_context(a, d) : 0;

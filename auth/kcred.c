@@ -358,7 +358,8 @@ static int kcred_use_password(struct kcred *k, const struct auth_params *p, krb5
 	snprintf(k->source, sizeof(k->source), "a password");
 	if (want == NULL) {
 		diag_hint(d, "add user=NAME");
-		return diag_set(d, -EINVAL, "auth.no-user", "a password, but no user it belongs to");
+		return diag_set(d, -EINVAL, "auth.no-user",
+				"a password, but no user it belongs to");
 	}
 	code = kcred_log_on(k, want, (const char *)p->password->p, NULL);
 	return code == 0 ? 0 : kcred_fail(k, code, d);

@@ -78,8 +78,8 @@ static const struct kcred_row {
 
 static enum kcred_cause kcred_cause(const struct kcred *k, krb5_error_code code)
 {
-	if (k->used_keytab && code > 0 && code < KCRED_MAX_ERRNO) /* an errno: libkrb5 could not open it */
-		return CAUSE_KEYTAB;
+	if (k->used_keytab && code > 0 && code < KCRED_MAX_ERRNO)
+		return CAUSE_KEYTAB; /* it could not be opened */
 	for (size_t i = 0; i < sizeof(kcred_rows) / sizeof(kcred_rows[0]); i++)
 		if (kcred_rows[i].code == code)
 			return kcred_rows[i].cause;
@@ -181,7 +181,8 @@ int kcred_fail(const struct kcred *k, krb5_error_code code, struct diag *d)
 
 int kcred_explain_error(const struct kcred *k, struct slice message, struct diag *d)
 {
-	krb5_data data = { .length = (unsigned int)message.n, .data = (char *)(uintptr_t)message.p };
+	krb5_data data = { .length = (unsigned int)message.n,
+			   .data = (char *)(uintptr_t)message.p };
 	krb5_error *error;
 	krb5_error_code code;
 

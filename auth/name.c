@@ -99,8 +99,9 @@ int name_normalise(const char *typed, char *out, size_t cap, struct diag *d)
 			n--;
 		name[n] = '\0';
 		if (name_is_address(name)) {
-			diag_hint(d, "use the server's full name, such as fs1.example.com; ip=ADDRESS "
-				     "says where to connect without changing whom to trust");
+			diag_hint(d, "use the server's full name, such as fs1.example.com; "
+				     "ip=ADDRESS says where to connect without changing whom to "
+				     "trust");
 			return diag_set(d, -EINVAL, "name.address",
 					"%s is an address, and nothing proves who is behind an "
 					"address", shown);
