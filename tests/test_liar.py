@@ -7,9 +7,10 @@ import time
 
 import pytest
 
-from lab import ADDRESS, HOST, SHARE, Daemon, run
+from lab import ADDRESS, HOST, SHARE, Daemon, run, wait_for
 from liar.lies import LIES
 from liar.quirks import QUIRKS
+from liar.wire import Cmd
 
 CIPHERS = ["aes-256-gcm", "aes-128-gcm", "aes-256-ccm", "aes-128-ccm"]
 
@@ -144,40 +145,73 @@ REFUSED = {
     "session-id-zero": "session.id-changed",
     "session-id-changes-at-end": "session.id-changed",
     "session-id-changes-between": "session.id-changed",
-    "no-final-token": "session.incomplete",
-    "no-mutual-authentication": "session.incomplete",
-    "garbage-token": "session.incomplete",
+    "no-final-token": "auth.no-mutual",
+    "no-mutual-authentication": "auth.no-mutual",
+    "garbage-token": "auth.protocol",
     "token-outside": "session.malformed",
-    "endless-legs": "session.incomplete",
-    "logon-failure": "session.refused",
+    "endless-legs": "auth.no-mutual",
+    "logon-failure": "session.ticket-refused",
     "credits-flood": "proto.violation",
     "tree-type-unknown": "tree.not-disk",
     "tree-printer": "tree.not-disk",
+    # The very first look at the root meets these.
+    "create-contexts-outside": "mount.no-answer",
+    "info-too-short": "mount.no-answer",
+    "info-outside": "mount.no-answer",
 }
 
-# Lies after which nothing the server says can be believed: the operation fails, the connection ends.
+# Lies after which nothing the server says can be believed: the operation fails, the connection ends
+# and the status says why.
 ENDS = {
-    "bad-tag", "bad-ciphertext", "clear-reply", "signed-reply", "wrong-outer-session",
-    "wrong-inner-session", "transform-flags-zero", "original-size-bigger", "original-size-smaller",
-    "cut-transform", "sealed-nothing", "sealed-twice", "sealed-old-protocol", "sealed-compressed",
-    "sealed-cut-header", "no-reply-flag", "clear-tail", "frame-too-long", "frame-empty",
-    "frame-first-byte", "half-frame", "stray-message-id", "wrong-command", "two-pendings",
-    "pending-in-clear", "async-id-changes", "next-outside", "next-unaligned", "next-into-itself",
-    "next-backwards", "credits-starve", "oplock-break-in-clear", "session-deleted-in-clear",
-    "file-closed-in-clear",
+    "bad-tag": "tag does not match",
+    "bad-ciphertext": "tag does not match",
+    "clear-reply": "an unencrypted message on an encrypted session",
+    "signed-reply": "an unencrypted message on an encrypted session",
+    "pending-in-clear": "an unencrypted message on an encrypted session",
+    "oplock-break-in-clear": "an unencrypted message on an encrypted session",
+    "session-deleted-in-clear": "an unencrypted message on an encrypted session",
+    "file-closed-in-clear": "an unencrypted message on an encrypted session",
+    "wrong-outer-session": "a transform header for another session",
+    "wrong-inner-session": "a message for another session",
+    "transform-flags-zero": "without the encrypted flag",
+    "original-size-bigger": "a wrong message size",
+    "original-size-smaller": "a wrong message size",
+    "clear-tail": "a wrong message size",
+    "cut-transform": "shorter than its header",
+    "frame-empty": "shorter than its header",
+    "sealed-nothing": "an encrypted message",
+    "sealed-twice": "encrypted twice",
+    "sealed-old-protocol": "an SMB1 message",
+    "sealed-compressed": "a compressed message",
+    "sealed-cut-header": "a malformed message header",
+    "next-outside": "a malformed message header",
+    "next-unaligned": "a malformed message header",
+    "next-into-itself": "a malformed message header",
+    "next-backwards": "a malformed message header",
+    "frame-too-long": "a frame longer than any reply",
+    "frame-first-byte": "does not begin with a length prefix",
+    "half-frame": "closed the connection",
+    "no-reply-flag": "not a response",
+    "stray-message-id": "a request that was not sent",
+    "reply-twice": "answered before",
+    "wrong-command": "the command of another request",
+    "two-pendings": "interim reply",
+    "async-id-changes": "another asynchronous id",
+    "credits-starve": "credits",
 }
-# The same where the server asks for signatures only, and so does the policy.
-ENDS_SIGNED = {"unsigned-reply", "bad-signature", "wrong-signer"}
-# The first answer is good; the connection ends when the second one comes.
-ENDS_LATER = {"reply-twice"}
+# The same where the policy asks for signatures only.
+ENDS_SIGNED = {
+    "unsigned-reply": "an unsigned message",
+    "bad-signature": "signature does not match",
+    "wrong-signer": "signature does not match",
+}
 
 # Lies in a body: at least the operation fails.
 FAILS = {
     "read-too-long", "read-offset-in-header", "read-offset-outside", "read-length-outside",
-    "read-cut", "error-too-long", "write-too-much", "create-contexts-outside", "info-too-short",
-    "info-outside", "entry-backwards", "entry-outside", "entry-into-itself", "entry-unaligned",
-    "entry-loop", "entry-name-outside", "entry-name-into-next", "entry-cut", "page-too-long",
-    "pages-empty",
+    "read-cut", "error-too-long", "write-too-much", "entry-backwards", "entry-outside",
+    "entry-into-itself", "entry-unaligned", "entry-loop", "entry-name-outside",
+    "entry-name-into-next", "entry-cut", "page-too-long", "pages-empty",
 }
 
 # Names that must not reach the kernel; the directory may be listed without them.
@@ -191,6 +225,147 @@ HARMLESS = {"cipher-weakest"}
 
 
 def test_every_lie_is_met():
-    met = [set(REFUSED), ENDS, ENDS_SIGNED, ENDS_LATER, FAILS, NAMES, HARMLESS]
+    met = [set(REFUSED), set(ENDS), set(ENDS_SIGNED), FAILS, NAMES, HARMLESS]
     assert set().union(*met) == set(LIES)
     assert sum(map(len, met)) == len(LIES)
+
+
+DATA = b"nothing but the truth\n" * 1000
+AT_ONCE_S = 10          # a lie is noticed when it is told, not at the end of some timeout
+
+
+@pytest.fixture
+def mount_liar(liar, mount):
+    """mount_liar("--lie", name, options=…) -> Mount of a server that has `file` and `other`."""
+    def make(*argv, options=""):
+        server = liar(*argv)
+        for name in ("file", "other"):
+            (server.share / name).write_bytes(DATA)
+        it = mount(server=server, options=options)
+        it.share = server.share
+        return it
+    return make
+
+
+def meet(lie, path):
+    """The operation that meets a lie; returns what it saw, if it did not fail."""
+    at = LIES[lie].at
+    if Cmd.WRITE in at:
+        with open(path / "new", "wb") as f:
+            f.write(DATA)
+    elif Cmd.QUERY_DIRECTORY in at:
+        return os.listdir(path)
+    elif Cmd.READ in at:
+        return (path / "file").read_bytes()
+    for _ in range(1000):
+        os.listdir(path)
+    return "nothing"
+
+
+def expect_error(lie, path):
+    start = time.monotonic()
+    with pytest.raises(OSError) as failed:
+        print("saw", meet(lie, path))
+    assert time.monotonic() - start < AT_ONCE_S
+    return failed.value.errno
+
+
+def expect_lost(mount, lie, why):
+    """The connection ended for this reason, and nothing works any more."""
+    def lost():
+        return mount.status()["state"] == "lost"
+
+    wait_for(lost, "the end of the connection", AT_ONCE_S)
+    assert why in mount.status()["reason"]
+    with pytest.raises(OSError):
+        (mount.path / "other").read_bytes()
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+def test_truth_serves_a_mount(mount_liar, cipher):
+    m = mount_liar("--cipher", cipher)
+    assert m.status()["cipher"].lower() == cipher
+    exercise(m)
+
+
+def exercise(m):
+    """Some of everything, seen from both sides."""
+    assert (m.path / "file").read_bytes() == DATA
+    (m.path / "dir").mkdir()
+    big = bytes(range(256)) * 10000
+    (m.path / "dir/new").write_bytes(big)
+    assert (m.share / "dir/new").read_bytes() == big
+    (m.path / "dir/new").rename(m.path / "dir/moved")
+    assert (m.path / "dir/moved").read_bytes() == big
+    assert sorted(os.listdir(m.path)) == ["dir", "file", "other"]
+    assert os.listdir(m.path / "dir") == ["moved"]
+    with pytest.raises(FileNotFoundError):
+        (m.path / "dir/new").read_bytes()
+    with pytest.raises(FileExistsError):
+        (m.path / "dir").mkdir()
+    (m.path / "dir/moved").unlink()
+    (m.path / "dir").rmdir()
+    os.truncate(m.path / "other", 5)
+    assert (m.share / "other").read_bytes() == DATA[:5]
+    assert sorted(os.listdir(m.share)) == ["file", "other"]
+    assert m.status()["state"] == "connected"
+
+
+@pytest.mark.parametrize("quirk", QUIRKS)
+def test_quirk_is_lived_with(mount_liar, quirk):
+    exercise(mount_liar("--quirk", quirk))
+
+
+@pytest.mark.parametrize("lie", REFUSED)
+def test_lie_is_refused(liar, expect_refused, lie):
+    expect_refused(REFUSED[lie], server=liar("--lie", lie))
+
+
+@pytest.mark.parametrize("lie", ENDS)
+def test_lie_ends_the_connection(mount_liar, lie):
+    # Starvation shows only when the server does not even answer an ECHO, which cannot be sent.
+    m = mount_liar("--lie", lie, options="echo_interval=1")
+    if lie == "reply-twice":            # the first of the two is true
+        (m.path / "file").read_bytes()
+    else:
+        expect_error(lie, m.path)
+    expect_lost(m, lie, ENDS[lie])
+
+
+@pytest.mark.parametrize("lie", ENDS_SIGNED)
+def test_lie_ends_a_signed_connection(mount_liar, tmp_path, lie):
+    conf = tmp_path / "smbsecure.conf"
+    conf.write_text(f"[{HOST}]\nrequire = integrity\n")
+    m = mount_liar("--lie", lie, options=f"config={conf}")
+    assert m.status()["protection"] == "signed"
+    expect_error(lie, m.path)
+    expect_lost(m, lie, ENDS_SIGNED[lie])
+
+
+@pytest.mark.parametrize("lie", sorted(FAILS))
+def test_lie_makes_the_operation_fail(mount_liar, lie):
+    m = mount_liar("--lie", lie)
+    expect_error(lie, m.path)
+
+
+@pytest.mark.parametrize("lie", sorted(NAMES))
+def test_hostile_name_is_not_listed(mount_liar, lie):
+    m = mount_liar("--lie", lie)
+    try:
+        seen = os.listdir(m.path)
+    except OSError:
+        return
+    assert sorted(seen) == ["file", "other"]
+
+
+@pytest.mark.parametrize("command", ["tree_connect", "create"])
+@pytest.mark.parametrize("lie", ["bad-tag", "clear-reply", "stray-message-id", "frame-too-long"])
+def test_lie_during_the_mount_is_refused(liar, expect_refused, lie, command):
+    text = expect_refused("proto.violation", server=liar("--lie", lie, "--at", command))
+    assert ENDS[lie] in text
+
+
+def test_weakest_cipher_is_the_policy_s_to_refuse(liar, expect_refused, mount_liar):
+    assert mount_liar("--lie", "cipher-weakest").status()["cipher"] == "AES-128-CCM"
+    expect_refused("negotiate.cipher-not-offered", server=liar("--lie", "cipher-weakest"),
+                   options="ciphers=AES-256-GCM")
