@@ -24,6 +24,7 @@
 
 /* What the daemon writes. */
 #define WORD_BEGIN 'b'
+#define WORD_REACHED 'c'
 #define WORD_READY 'r'
 
 /* The waiting process. */
@@ -33,7 +34,7 @@ struct waiter {
 	pid_t daemon, probe;
 	uint64_t deadline_ns; /* 0 = none */
 	int probe_err;	      /* positive errno with which the probe failed */
-	bool ready, interrupted, timed_out;
+	bool reached, ready, interrupted, timed_out;
 };
 
 void background_fill_stdio(void)
@@ -75,6 +76,8 @@ static void waiter_hear(struct waiter *w)
 	}
 	if (word == WORD_BEGIN && !w->interrupted)
 		w->deadline_ns = loop_now_ns() + w->b->timeout_s * NS_PER_S;
+	if (word == WORD_REACHED)
+		w->reached = true;
 	if (word == WORD_READY && !w->interrupted)
 		waiter_probe(w);
 }
@@ -96,7 +99,7 @@ static int waiter_exit(struct waiter *w, int st)
 	if (w->timed_out) {
 		diag_hint(&d, "mount_timeout= changes the limit");
 		diag_set(&d, -ETIMEDOUT, "mount.timeout", "no result after %u s", w->b->timeout_s);
-		return waiter_say(w, &d, EXIT_FAIL);
+		return waiter_say(w, &d, w->b->nofail && !w->reached ? EXIT_OK : EXIT_FAIL);
 	}
 	if (w->interrupted && !w->ready)
 		return EXIT_USER;
@@ -210,8 +213,8 @@ int background_start(struct background *b)
 	close(w.signals);
 	b->fd = fd[1];
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	/* The parent may have died before this took effect. */
-	if (b->foreground && (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != self))
+	/* Nothing may be mounted for somebody who has given up; who died before this is seen here. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != self)
 		_exit(EXIT_SYSTEM);
 	return -1;
 }
@@ -230,6 +233,11 @@ void background_begin(struct background *b)
 	background_tell(b, WORD_BEGIN);
 }
 
+void background_reached(struct background *b)
+{
+	background_tell(b, WORD_REACHED);
+}
+
 void background_ready(struct background *b)
 {
 	if (!b->foreground) {
@@ -237,6 +245,7 @@ void background_ready(struct background *b)
 			close(fd);
 		background_fill_stdio();
 		log_open(true);
+		prctl(PR_SET_PDEATHSIG, 0);
 	}
 	background_tell(b, WORD_READY);
 	close(b->fd);

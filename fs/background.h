@@ -25,6 +25,7 @@ struct background {
 	const char *target;
 	unsigned int timeout_s; /* from background_begin() on */
 	bool foreground;
+	bool nofail; /* a time that is over before background_reached() is forgiven */
 	int fd; /* in the daemon: where it reports to */
 };
 
@@ -37,6 +38,9 @@ int background_start(struct background *b);
 
 /* Daemon: nothing is asked of a person any more, the time starts. */
 void background_begin(struct background *b);
+
+/* Daemon: the server took the connection. */
+void background_reached(struct background *b);
 
 /* Daemon: mounted.  In the background, standard streams lead nowhere from here on. */
 void background_ready(struct background *b);

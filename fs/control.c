@@ -39,7 +39,7 @@ struct control {
 	dev_t dev;
 	void (*ready)(void *arg);
 	void *ready_arg;
-	bool reached, mounted, gone, lost;
+	bool mounted, gone, lost;
 	time_t since; /* connected, or lost */
 	char why[160];
 };
@@ -63,11 +63,6 @@ int control_new(const struct control_conf *conf, struct control **out, struct di
 	}
 	*out = c;
 	return 0;
-}
-
-bool control_is_unreachable(const struct control *c)
-{
-	return !c->reached;
 }
 
 struct probe {
@@ -148,24 +143,30 @@ static int control_probe(struct control *c, struct diag *d)
 	return probe.status != 0 ? probe_refused(subdir, probe.status, d) : 0;
 }
 
-int control_connect(struct control *c, struct diag *d)
+int control_reach(struct control *c, struct diag *d)
 {
 	const struct opts *o = c->conf.opts;
-	struct negotiated neg;
 	struct transport *t;
+	int err;
+
+	err = tcp_connect(c->conf.server, o->ip, o->port, o->mount_timeout_s * 1000u, &t, d);
+	if (err != 0)
+		return err;
+	c->io = chan_io_new(t, 0, o->max_credits, o->echo_s);
+	err = chan_io_attach(c->io, c->loop);
+	if (err != 0)
+		return diag_set(d, err, "mount.process", "no event loop: %s", strerror(-err));
+	return 0;
+}
+
+int control_log_on(struct control *c, struct diag *d)
+{
+	struct negotiated neg;
 	uint8_t guid[16];
 	int err;
 
 	if (getrandom(guid, sizeof(guid), 0) != sizeof(guid))
 		return diag_set(d, -EIO, "mount.process", "no random numbers");
-	err = tcp_connect(c->conf.server, o->ip, o->port, o->mount_timeout_s * 1000u, &t, d);
-	if (err != 0)
-		return err;
-	c->reached = true;
-	c->io = chan_io_new(t, 0, o->max_credits, o->echo_s);
-	err = chan_io_attach(c->io, c->loop);
-	if (err != 0)
-		return diag_set(d, err, "mount.process", "no event loop: %s", strerror(-err));
 	err = auth_new(c, c->conf.auth, c->conf.pol, &c->auth, d);
 	if (err == 0)
 		err = negotiate(c->io, c->conf.pol, c->conf.server, guid, &neg, d);

@@ -6,8 +6,6 @@
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include <stdbool.h>
-
 #include "auth.h"
 #include "diag.h"
 #include "kernel.h"
@@ -28,10 +26,10 @@ struct control;
 
 int control_new(const struct control_conf *conf, struct control **out, struct diag *d);
 
-/* From the name of the server to a share whose directory is there. */
-int control_connect(struct control *c, struct diag *d);
-/* After control_connect() failed: no address of the server could be reached at all. */
-bool control_is_unreachable(const struct control *c);
+/* Connects to the server. */
+int control_reach(struct control *c, struct diag *d);
+/* From there to a share whose directory is there. */
+int control_log_on(struct control *c, struct diag *d);
 
 /*
  * Mounts and starts to serve.  `ready(arg)` is called from control_run() once

@@ -163,7 +163,7 @@ void kernel_args(const struct opts *o, const struct source *src, struct fuse_arg
 	char *list = NULL, *fsname = talloc_asprintf(NULL, "fsname=%s", src->fsname);
 
 	*out = (struct fuse_args)FUSE_ARGS_INIT(0, NULL);
-	if (fuse_opt_add_arg(out, "mount.smbsecure") != 0)
+	if (fuse_opt_add_arg(out, "smbsecure") != 0)
 		abort();
 	kernel_add(&list, true, fsname);
 	kernel_add(&list, true, "subtype=smbsecure");

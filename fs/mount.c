@@ -208,16 +208,21 @@ static int mount_serve(struct mount *m)
 	struct control *c = NULL;
 	struct diag d = { 0 };
 	int err;
-	bool forgiven;
+	bool forgiven = false;
 
 	err = mount_get_credentials(m, &d);
 	conf.pol = m->pol;
 	if (err == 0)
 		err = control_new(&conf, &c, &d);
 	background_begin(&m->bg);
-	if (err == 0)
-		err = control_connect(c, &d);
-	forgiven = err != 0 && c != NULL && m->opts->nofail && control_is_unreachable(c);
+	if (err == 0) {
+		err = control_reach(c, &d);
+		forgiven = err != 0 && m->opts->nofail;
+	}
+	if (err == 0) {
+		background_reached(&m->bg);
+		err = control_log_on(c, &d);
+	}
 	/* Files named by relative paths have been read. */
 	if (err == 0 && chdir("/") != 0)
 		err = diag_set(&d, -errno, "mount.process", "chdir: %s", strerror(errno));
@@ -250,6 +255,7 @@ static int mount_start(struct mount *m, struct diag *d)
 		.target = m->target->path,
 		.timeout_s = m->opts->mount_timeout_s,
 		.foreground = m->opts->foreground,
+		.nofail = m->opts->nofail,
 	};
 	return background_start(&m->bg);
 }
