@@ -53,7 +53,7 @@ void handle_put(struct shard *sh, struct handle *h)
 	for (at = &h->node->handles; *at != h; at = &(*at)->next)
 		;
 	*at = h->next;
-	handle_close_fid(sh, &h->fid);
+	handle_close_fid(sh, &h->fid, h->pin_mtime);
 	node_put(sh->fs->itab, h->node);
 	handle_free(h);
 }
@@ -77,14 +77,34 @@ static void handle_closed(struct req *r, int err, uint32_t status, struct slice 
 	op_done(r, 0);
 }
 
-void handle_close_fid(struct shard *sh, const struct smb_fid *fid)
+void handle_close_fid(struct shard *sh, const struct smb_fid *fid, uint64_t mtime)
 {
 	struct op *op = op_new(sh, NULL, NULL);
 	struct pkt p;
 
 	op_begin(op, &p, 0);
+	if (mtime != 0) {
+		op->basic.mtime = mtime;
+		op_set_basic(op, &p, fid);
+		fid = NULL;
+	}
 	smb_close(&p, op_req(op, handle_closed), fid, 0);
 	op_send(op, &p, op_end);
+}
+
+/*
+ * What compares times, as git and make do, looks before it closes and must not
+ * find another time later.  A write of another client in between would be
+ * dated back by this; without a lease there is no telling.
+ */
+void handle_pin_mtime(struct node *n, uint64_t as_of, uint64_t mtime)
+{
+	if (n->write_seq != as_of)
+		return;
+	for (struct handle *h = n->handles; h != NULL; h = h->next) {
+		if (h->wrote)
+			h->pin_mtime = mtime;
+	}
 }
 
 struct handle *handle_any(const struct node *n, bool can_write)
@@ -231,6 +251,8 @@ void write_begin(struct op *op, void (*send)(struct op *op))
 	n->write_last = &op->write_next;
 	n->changed_ns = loop_now_ns();
 	handle_drop_heads(n);
+	for (struct handle *o = n->handles; o != NULL; o = o->next)
+		o->pin_mtime = 0;
 	h->wrote = true;
 	h->n_ahead++;
 	h->ahead_bytes += op->len;

@@ -30,7 +30,8 @@ struct handle {
 	uint32_t refs;	     /* the descriptor and operations; the last one closes */
 	struct smb_fid fid;
 	bool can_write, sync;
-	bool wrote;	     /* the server will move its mtime at CLOSE: see setattr */
+	bool wrote;	     /* Samba sets mtime once more when such a handle is closed, */
+	uint64_t pin_mtime;  /* unless it was set through it: to what we told; 0 = nothing */
 	int err, err_other;  /* deferred: of our own writes, of others' to the same file */
 	uint32_t n_ahead;
 	uint64_t ahead_bytes;
@@ -48,8 +49,13 @@ struct handle *handle_get(struct handle *h);
 void handle_put(struct shard *sh, struct handle *h); /* NULL is fine */
 /* Frees without a word to the server: for the end of a shard. */
 void handle_drop_all(struct node *n);
-/* Closes a file that nobody has a handle for. */
-void handle_close_fid(struct shard *sh, const struct smb_fid *fid);
+/* Closes a file that nobody has a handle for; `mtime` is set before, if not 0. */
+void handle_close_fid(struct shard *sh, const struct smb_fid *fid, uint64_t mtime);
+/*
+ * The kernel was told of this mtime, as it was when the write `as_of` was the
+ * last one: unless there were later ones, it is to stay when we close.
+ */
+void handle_pin_mtime(struct node *n, uint64_t as_of, uint64_t mtime);
 
 /* Some handle of the node, with write access when asked for; NULL if there is none. */
 struct handle *handle_any(const struct node *n, bool can_write);

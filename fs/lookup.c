@@ -33,6 +33,8 @@ static void lookup_done(struct op *op)
 		op_fail(op, err);
 		return;
 	}
+	if (op->node != NULL)
+		handle_pin_mtime(op->node, op->as_of, op->attr.mtime);
 	node_put(t, op->node);
 	op->node = itab_enter(t, op->parent, op->name, op->attr.file_id, attr_is_dir(&op->attr));
 	fs_reply_entry(op, op->node);
@@ -54,6 +56,8 @@ static void lookup_go(struct op *op)
 		op_fail(op, err == -EILSEQ ? -ENOENT : err);
 		return;
 	}
+	if (op->node != NULL)
+		op->as_of = op->node->write_seq;
 	op_begin(op, &p, path.n);
 	op_create(op, &p, path, FILE_READ_ATTRIBUTES, 0, FILE_OPEN, FILE_OPEN_REPARSE_POINT);
 	op_query_all(op, &p, NULL);
@@ -96,6 +100,16 @@ void ops_forget_multi(fuse_req_t fr, size_t n, struct fuse_forget_data *list)
 	fs_reply_none(fr);
 }
 
+static void attr_answer(struct op *op, int err)
+{
+	if (err != 0)
+		/* Of an open file programs expect EIO; and a read may be what asks. */
+		fs_reply_err(op, op->h != NULL && op->lost != 0 ? -EIO : err);
+	else if (fs_reply_attr(op, op->node) == 0)
+		handle_pin_mtime(op->node, op->as_of, op->attr.mtime);
+	op_end(op);
+}
+
 static void getattr_done(struct op *op)
 {
 	int err = op_error_node(op);
@@ -104,11 +118,7 @@ static void getattr_done(struct op *op)
 		itab_unlink(op->sh->fs->itab, op->node);
 		err = -ESTALE;
 	}
-	if (err != 0)
-		fs_reply_err(op, err);
-	else
-		fs_reply_attr(op, op->node);
-	op_end(op);
+	attr_answer(op, err);
 }
 
 static void getattr_go(struct op *op)
@@ -129,6 +139,7 @@ static void getattr_go(struct op *op)
 		op_fail(op, err);
 		return;
 	}
+	op->as_of = op->node->write_seq;
 	op_begin(op, &p, path.n);
 	if (h != NULL) {
 		op_query_all(op, &p, &h->fid);
@@ -158,11 +169,7 @@ static void setattr_done(struct op *op)
 	int err = op_error_node(op);
 
 	op->node->changed_ns = loop_now_ns();
-	if (err != 0)
-		fs_reply_err(op, err);
-	else
-		fs_reply_attr(op, op->node);
-	op_end(op);
+	attr_answer(op, err);
 }
 
 static bool setattr_has_basic(const struct op *op)
@@ -244,6 +251,7 @@ static void setattr_go(struct op *op)
 		op_end(op);
 		return;
 	}
+	op->as_of = op->node->write_seq;
 	if (op->truncate)
 		handle_drop_heads(op->node);
 	if (h == NULL || !h->can_write)

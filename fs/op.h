@@ -42,7 +42,7 @@ struct op {
 
 	struct node *node, *parent, *to, *victim;	/* references, put by op_end() */
 	struct handle *h;			/* likewise */
-	uint64_t wait_seq;			/* see handle.h */
+	uint64_t wait_seq, as_of;		/* see handle.h */
 
 	struct smb_create_resp made;	/* of the last CREATE that succeeded */
 	struct smb_attr attr;		/* of the last FILE_ALL_INFORMATION */

@@ -45,7 +45,7 @@ static struct handle *open_handle(struct op *op)
 static void open_undo(struct op *op)
 {
 	if (op->err[0] == 0)
-		handle_close_fid(op->sh, &op->made.fid);
+		handle_close_fid(op->sh, &op->made.fid, 0);
 }
 
 static void open_head_done(struct req *r, int err, uint32_t status, struct slice pdu)
