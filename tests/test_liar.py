@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -198,6 +199,7 @@ ENDS = {
     "two-pendings": "interim reply",
     "async-id-changes": "another asynchronous id",
     "credits-starve": "credits",
+    "silence": "does not answer",
 }
 # The same where the policy asks for signatures only.
 ENDS_SIGNED = {
@@ -223,9 +225,12 @@ NAMES = {
 # Legal, and visible in the status.
 HARMLESS = {"cipher-weakest"}
 
+# Nobody can know that the answer will never come; who waits for it can be killed.
+WAITS = {"forgets", "stalls"}
+
 
 def test_every_lie_is_met():
-    met = [set(REFUSED), set(ENDS), set(ENDS_SIGNED), FAILS, NAMES, HARMLESS]
+    met = [set(REFUSED), set(ENDS), set(ENDS_SIGNED), FAILS, NAMES, HARMLESS, WAITS]
     assert set().union(*met) == set(LIES)
     assert sum(map(len, met)) == len(LIES)
 
@@ -323,7 +328,7 @@ def test_lie_is_refused(liar, expect_refused, lie):
 
 @pytest.mark.parametrize("lie", ENDS)
 def test_lie_ends_the_connection(mount_liar, lie):
-    # Starvation shows only when the server does not even answer an ECHO, which cannot be sent.
+    # Starvation and silence show only when not even an ECHO is answered, or can be sent.
     m = mount_liar("--lie", lie, options="echo_interval=1")
     if lie == "reply-twice":            # the first of the two is true
         (m.path / "file").read_bytes()
@@ -369,3 +374,34 @@ def test_weakest_cipher_is_the_policy_s_to_refuse(liar, expect_refused, mount_li
     assert mount_liar("--lie", "cipher-weakest").status()["cipher"] == "AES-128-CCM"
     expect_refused("negotiate.cipher-not-offered", server=liar("--lie", "cipher-weakest"),
                    options="ciphers=AES-256-GCM")
+
+
+@pytest.mark.parametrize("lie", ["bad-tag", "clear-reply", "stray-message-id", "frame-too-long"])
+def test_lie_fails_everything_in_flight(mount_liar, lie):
+    m = mount_liar("--lie", lie)
+    for n in range(8):
+        (m.share / f"big{n}").write_bytes(bytes(4 << 20))
+
+    def read(n):
+        with pytest.raises(OSError):
+            (m.path / f"big{n}").read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read, range(8), timeout=AT_ONCE_S))
+    expect_lost(m, lie, ENDS[lie])
+
+
+@pytest.mark.parametrize("command, tool", [("read", "cat"), ("query_directory", "ls")])
+@pytest.mark.parametrize("lie", sorted(WAITS))
+def test_who_waits_can_be_killed(mount_liar, lie, command, tool):
+    m = mount_liar("--lie", lie, "--at", command)
+    waiting = subprocess.Popen([tool, m.path / "file" if tool == "cat" else m.path],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: m.status()["in_flight"] > 0, "a request that waits", AT_ONCE_S)
+    waiting.terminate()
+    waiting.wait(2)
+    assert m.status()["state"] == "connected"
+    assert (m.path / "other").stat().st_size == len(DATA)
+    if (lie, command) == ("stalls", "query_directory"):
+        wait_for(lambda: m.status()["in_flight"] == 0, "the answer to CANCEL", AT_ONCE_S)
+        assert m.status()["smb"]["cancel"] > 0

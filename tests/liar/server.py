@@ -66,6 +66,10 @@ class Truth:
         """The replies as a sealed, or else signed, message."""
         return session.sealer.seal(plain) if self.sealed else session.signer.sign_each(plain)
 
+    def cancel(self, session, request):
+        """The frames that answer a CANCEL; here nothing ever waits."""
+        return ()
+
     def touches(self, requests):
         return not self.at or any(r.command in self.at for r in requests)
 
@@ -237,7 +241,8 @@ class Connection:
         pairs, chain = [], {'file': None, 'status': Status.SUCCESS, 'tree': 0}
         for request in requests:
             if request.command == Cmd.CANCEL:
-                return                  # nothing ever waits here
+                self.send(self.behaviour.cancel(session, request))
+                return
             self.charge(request)
             if self.behaviour.sealed and request.flags & FLAG_SIGNED:
                 raise Violation('signed inside a seal')

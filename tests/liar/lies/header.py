@@ -61,6 +61,45 @@ class AsyncIdChanges(Lie):
         yield from super().outgoing(session, replies)
 
 
+class Silence(Lie):
+    """Answers nothing any more, whatever is asked."""
+
+    told = False
+
+    def touches(self, requests):
+        self.told = self.told or super().touches(requests)
+        return self.told
+
+    def outgoing(self, session, replies):
+        return ()
+
+
+class Forgets(Lie):
+    """Never answers one kind of request."""
+
+    def outgoing(self, session, replies):
+        return ()
+
+
+class Stalls(Lie):
+    """Says that the request is pending and answers nothing but its CANCEL."""
+
+    def __init__(self):
+        self.pending = {}
+
+    def outgoing(self, session, replies):
+        self.pending.update({reply.mid: replies for reply in replies})
+        yield from super().outgoing(session, [interim(replies[-1], replies[-1].mid)])
+
+    def cancel(self, session, request):
+        replies = self.pending.get(request.mid, [])
+        if not replies:                 # answered before, as far as we know
+            return ()
+        self.pending = {mid: r for mid, r in self.pending.items() if r is not replies}
+        replies[-1].status, replies[-1].body = Status.CANCELLED, error_body()
+        return super().outgoing(session, replies)
+
+
 class NextOutside(Lie):
     """Points NextCommand behind the end of the message."""
 
