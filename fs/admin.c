@@ -25,6 +25,7 @@ struct admin {
 	struct watch watch;
 	struct loop *loop;
 	struct sockaddr_un addr;
+	ino_t ino; /* of our socket's name */
 	void (*fill)(struct answer *a, void *arg);
 	void *arg;
 };
@@ -132,9 +133,13 @@ static void admin_ready(struct watch *w, uint32_t revents)
 
 static int admin_destroy(struct admin *ad)
 {
+	struct stat st;
+
 	loop_del(ad->loop, &ad->watch);
+	/* Once our mount is gone the next one gets its device number, and with it the name. */
+	if (lstat(ad->addr.sun_path, &st) == 0 && st.st_ino == ad->ino)
+		unlink(ad->addr.sun_path);
 	close(ad->watch.fd);
-	unlink(ad->addr.sun_path);
 	*strrchr(ad->addr.sun_path, '/') = '\0';
 	rmdir(ad->addr.sun_path); /* if this was the last one */
 	return 0;
@@ -146,8 +151,10 @@ int admin_new(TALLOC_CTX *mem, struct loop *l, dev_t dev,
 {
 	struct admin *ad = talloc_zero(mem, struct admin);
 	char dir[sizeof(ad->addr.sun_path)];
+	struct stat st;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool bound = false;
+	struct stat st;
 
 	ad->loop = l;
 	ad->fill = fill;
@@ -157,8 +164,9 @@ int admin_new(TALLOC_CTX *mem, struct loop *l, dev_t dev,
 			continue;
 		unlink(ad->addr.sun_path);
 		bound = bind(fd, (struct sockaddr *)&ad->addr, sizeof(ad->addr)) == 0 &&
-			listen(fd, 8) == 0;
+			listen(fd, 8) == 0 && lstat(ad->addr.sun_path, &st) == 0;
 	}
+	ad->ino = bound ? st.st_ino : 0;
 	ad->watch = (struct watch){ .fd = fd, .events = EPOLLIN, .ready = admin_ready };
 	if (!bound || loop_add(l, &ad->watch) != 0) {
 		if (fd >= 0)
@@ -166,6 +174,7 @@ int admin_new(TALLOC_CTX *mem, struct loop *l, dev_t dev,
 		talloc_free(ad);
 		return diag_set(d, -EIO, "control.socket", "no place for the control socket");
 	}
+	ad->ino = st.st_ino;
 	talloc_set_destructor(ad, admin_destroy);
 	*out = ad;
 	return 0;
