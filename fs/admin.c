@@ -151,7 +151,6 @@ int admin_new(TALLOC_CTX *mem, struct loop *l, dev_t dev,
 {
 	struct admin *ad = talloc_zero(mem, struct admin);
 	char dir[sizeof(ad->addr.sun_path)];
-	struct stat st;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool bound = false;
 	struct stat st;
@@ -174,7 +173,6 @@ int admin_new(TALLOC_CTX *mem, struct loop *l, dev_t dev,
 		talloc_free(ad);
 		return diag_set(d, -EIO, "control.socket", "no place for the control socket");
 	}
-	ad->ino = st.st_ino;
 	talloc_set_destructor(ad, admin_destroy);
 	*out = ad;
 	return 0;

@@ -114,6 +114,13 @@ static void getattr_done(struct op *op)
 {
 	int err = op_error_node(op);
 
+	/* Without a server the root is as it was, or its status could not be read. */
+	if (op->lost != 0 && op->node->id == INODE_ROOT) {
+		op->attr = op->node->attr;
+		fs_reply_attr(op, op->node);
+		op_end(op);
+		return;
+	}
 	if (err == 0 && !node_is_still(op->node, &op->attr)) {
 		itab_unlink(op->sh->fs->itab, op->node);
 		err = -ESTALE;

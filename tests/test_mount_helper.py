@@ -422,8 +422,8 @@ def test_nofail_forgives_a_server_that_swallows_packets(expect_refused):
         for s in waiting:		# until the queue is full, and SYNs are dropped
             s.setblocking(False)
             s.connect_ex((ADDRESS, Nobody.port))
-        expect_refused("mount.timeout", server=Nobody, options="mount_timeout=1")
-        expect_refused("mount.timeout", exit=0, server=Nobody, options="mount_timeout=1,nofail")
+        expect_refused("net.connect", server=Nobody, options="mount_timeout=2")
+        expect_refused("net.connect", exit=0, server=Nobody, options="mount_timeout=2,nofail")
         for s in waiting:
             s.close()
     with Silent() as server:
@@ -520,6 +520,25 @@ def expect_refused_user(client, code, **kwargs):
     refusal = client.refuse(**kwargs)
     assert (refusal.code, refusal.exit) == (code, 32), refusal.text
     return refusal.text
+
+
+def test_fstab_lets_users_mount(client, smbd, user, user_target, sbin):
+    """mount(8) gives up its privileges, then calls us; /etc/fstab is another one in here only."""
+    fstab = client.dir / "fstab"
+    fstab.write_text(f"{SOURCE} {user_target} smbsecure {where(smbd)},user,noauto,_netdev 0 0\n")
+    client.env["KRB5CCNAME"] = client.ccache
+    script = f"""set -e
+        mount --make-rprivate /
+        mount --bind {fstab} /etc/fstab
+        {" ".join(user)} mount {user_target}
+        grep ' {user_target} ' /proc/mounts
+        {" ".join(user)} umount {user_target}"""
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], env=client.env, text=True,
+                          capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert " fuse.smbsecure rw,nosuid,nodev,noexec," in done.stdout
+    assert "allow_other" not in done.stdout
+    wait_for(lambda: not daemons(client.fs, user_target), "the end of the daemon")
 
 
 def test_user_and_the_mounts_of_others(mount, client, user):
