@@ -16,6 +16,7 @@
 #include "fs.h"
 #include "log.h"
 #include "ntstatus.h"
+#include "reauth.h"
 #include "session.h"
 #include "smb.h"
 #include "transport.h"
@@ -28,7 +29,7 @@ struct control {
 	struct control_conf conf;
 	struct loop *loop;
 	struct watch signals;
-	struct timer ticket_end;
+	struct reauth *reauth;
 	struct admin *admin;
 	struct fs *fs;
 	struct shard *shard; /* has the channel, while there is one */
@@ -149,7 +150,8 @@ int control_reach(struct control *c, struct diag *d)
 	struct transport *t;
 	int err;
 
-	err = tcp_connect(c->conf.server, o->ip, o->port, o->mount_timeout_s * 1000u, &t, d);
+	/* Sooner than the whole: then it is known that it was this. */
+	err = tcp_connect(c->conf.server, o->ip, o->port, o->mount_timeout_s * 900u, &t, d);
 	if (err != 0)
 		return err;
 	c->io = chan_io_new(t, 0, o->max_credits, o->echo_s);
@@ -225,14 +227,6 @@ static void control_lost(void *arg)
 	memcpy(why, c->why, sizeof(why));
 	control_set_state(c, true, why);
 	log_err("lost %s: %s; unmount and mount again", c->conf.src->fsname, why);
-}
-
-static void control_ticket_end(struct timer *t)
-{
-	struct control *c = control_of(t, offsetof(struct control, ticket_end));
-
-	log_warn("the Kerberos ticket for %s has ended; the server may end the session",
-		 c->conf.src->fsname);
 }
 
 static void control_signal(struct watch *w, uint32_t revents)
@@ -355,7 +349,7 @@ static void control_fill(struct answer *a, void *arg)
 	answer_text(a, "mechanism", who->mech);
 	answer_text(a, "principal", who->principal);
 	answer_text(a, "spn", who->spn);
-	answer_number(a, "ticket_end", who->expires);
+	answer_number(a, "ticket_end", reauth_expires(c->reauth));
 	control_fill_caps(c, a);
 	control_fill_figures(c, a);
 	answer_number(a, "pid", getpid());
@@ -409,7 +403,6 @@ static int control_start_fs(struct control *c, struct diag *d)
 int control_mount(struct control *c, void (*ready)(void *arg), void *arg, struct diag *d)
 {
 	struct diag ignored = { 0 };
-	int64_t left = c->sess->who.expires - time(NULL);
 	int err;
 
 	c->ready = ready;
@@ -421,9 +414,8 @@ int control_mount(struct control *c, void (*ready)(void *arg), void *arg, struct
 		return err;
 	if (admin_new(c, c->loop, c->dev, control_fill, c, &c->admin, &ignored) != 0)
 		log_warn("%s: \"smbsecure status\" will not find this mount", ignored.what);
-	c->ticket_end.fire = control_ticket_end;
-	if (c->sess->who.expires != 0 && left > 0)
-		loop_timer_set(c->loop, &c->ticket_end, loop_now_ns() + (uint64_t)left * NS_PER_S);
+	c->reauth = reauth_new(c, c->loop, c->shard, c->conf.auth, c->conf.pol, c->sess,
+			       c->conf.src->fsname);
 	return 0;
 }
 
@@ -440,6 +432,7 @@ void control_free(struct control *c)
 	if (c->mounted && !c->gone)
 		kernel_unmount(c->conf.target->path, c->dev);
 	talloc_free(c->admin);
+	talloc_free(c->reauth);
 	if (c->shard != NULL) {
 		c->io = shard_stop(c->shard, FLUSH_MS);
 		c->shard = NULL;
@@ -451,7 +444,6 @@ void control_free(struct control *c)
 	chan_io_free(c->io);
 	fs_free(c->fs);
 	sess_put(c->sess);
-	loop_timer_del(c->loop, &c->ticket_end);
 	if (c->signals.fd >= 0) {
 		loop_del(c->loop, &c->signals);
 		close(c->signals.fd);

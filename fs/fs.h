@@ -67,8 +67,10 @@ void shard_call(struct shard *s, void (*fn)(struct shard *s, void *arg), void *a
  */
 struct chan_io *shard_stop(struct shard *s, unsigned int timeout_ms);
 
-/* For fn() of shard_call(). */
+/* For fn() of shard_call(); the pointer itself may be read anywhere, it never changes. */
 struct chan_io *shard_io(struct shard *s);
+/* To post messages to. */
+struct loop *shard_loop(struct shard *s);
 
 /* Operations as the kernel names them, counted per shard. */
 #define FS_OPS(X)                                                                       \

@@ -292,6 +292,11 @@ struct chan_io *shard_io(struct shard *s)
 	return s->io;
 }
 
+struct loop *shard_loop(struct shard *s)
+{
+	return s->loop;
+}
+
 const struct fs_stats *shard_stats(struct shard *s)
 {
 	return &s->stats;

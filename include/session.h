@@ -33,6 +33,15 @@ int negotiate(struct chan_io *io, const struct policy *pol, const char *server,
 int session_setup(struct chan_io *io, const struct policy *pol, const struct negotiated *neg,
 		  struct auth *a, struct sess **out, struct diag *d);
 
+/*
+ * The log-on again, under the same session id and protected by the keys it
+ * has, before the ticket of the first one ends: keys and hash stay, 3.2.4.2.3.
+ * `a` must be for the same principal.  The channel is at work on another
+ * thread, whose loop is `l`; the caller, the control thread, waits for it.  A
+ * failure leaves the session as it was.
+ */
+int session_reauth(struct loop *l, struct chan_io *io, struct auth *a, struct diag *d);
+
 /* TREE_CONNECT to \\server\share, 2.2.9; refuses what is not a disk share. */
 int tree_connect(struct chan_io *io, const char *server, const char *share, struct tree *out,
 		 struct diag *d);

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 /* Kerberos in SPNEGO takes one or two legs, NTLM two or three. */
@@ -279,6 +280,92 @@ int session_setup(struct chan_io *io, const struct policy *pol, const struct neg
 	call_fini(&c);
 	if (err != 0 && d->err == 0)
 		diag_set(d, err, "internal", "the log-on failed inside this program");
+	return err;
+}
+
+/* One SESSION_SETUP on a channel that belongs to another thread, which runs the functions below. */
+struct leg {
+	struct msg msg;
+	struct chan_io *io;
+	struct slice token; /* ours */
+	struct req r;
+	int err;
+	uint32_t status;
+	uint8_t *pdu;
+	size_t pdu_len;
+	sem_t done;
+};
+
+static void leg_done(struct req *r, int err, uint32_t status, struct slice pdu)
+{
+	struct leg *g = r->ctx;
+
+	g->err = err;
+	g->status = status;
+	g->pdu = malloc(pdu.n + 1);
+	if (g->pdu == NULL)
+		abort();
+	if (pdu.n != 0)
+		memcpy(g->pdu, pdu.p, pdu.n);
+	g->pdu_len = pdu.n;
+	sem_post(&g->done);
+}
+
+static void leg_run(struct msg *m)
+{
+	struct leg *g = (struct leg *)m;
+	struct pkt p;
+
+	pkt_init(&p, chan_io_pool(g->io), 0, g->token.n);
+	session_setup_encode(&p, &g->r, 0, g->token);
+	g->r.done = leg_done;
+	g->r.ctx = g;
+	chan_submit(chan_io_chan(g->io), p.head);
+}
+
+static int leg_call(struct leg *g, struct loop *l, struct chan_io *io, const struct auth *a,
+		    struct slice token, struct diag *d)
+{
+	*g = (struct leg){ .msg.run = leg_run, .io = io, .token = token };
+	sem_init(&g->done, 0, 0);
+	loop_post(l, &g->msg);
+	while (sem_wait(&g->done) != 0)
+		;
+	sem_destroy(&g->done);
+	if (g->err != 0)
+		return diag_set(d, g->err, "net.lost", "the connection was lost");
+	if (g->status != 0 && g->status != STATUS_MORE_PROCESSING_REQUIRED)
+		return session_refused(a, g->status, d);
+	return 0;
+}
+
+int session_reauth(struct loop *l, struct chan_io *io, struct auth *a, struct diag *d)
+{
+	struct slice token;
+	bool complete = false;
+	int err = auth_step(a, (struct slice){ 0 }, &token, &complete, d);
+
+	for (int n = 0; err == 0; n++) {
+		struct session_setup_resp sr;
+		struct leg g;
+
+		if (token.n == 0 || token.n > UINT16_MAX || n == SESSION_MAX_LEGS)
+			return session_incomplete(d, "the exchange of tokens does not come to an end");
+		err = leg_call(&g, l, io, a, token, d);
+		if (err == 0 && session_setup_decode(slice_of(g.pdu, g.pdu_len), &sr) != 0)
+			err = diag_set(d, -EPROTO, "session.malformed",
+				       "the server's answer to SESSION_SETUP is malformed");
+		if (err == 0 && (sr.flags & (SMB2_SESSION_FLAG_IS_GUEST | SMB2_SESSION_FLAG_IS_NULL)))
+			err = session_refuse_guest(sr.flags, d);
+		token = (struct slice){ 0 };
+		if (err == 0 && (sr.token.n != 0 || !complete))
+			err = auth_step(a, sr.token, &token, &complete, d);
+		free(g.pdu);
+		if (err == 0 && g.status == 0)
+			return complete && token.n == 0 ? 0 :
+			       session_incomplete(d, "SESSION_SETUP succeeded while a token was "
+						     "still expected");
+	}
 	return err;
 }
 
