@@ -100,6 +100,12 @@ static void io_flush(struct chan_io *io)
 		io_tick_at(io, 0);
 }
 
+/* Something waits for credits, and nothing is on its way that could bring them. */
+static bool io_starved(const struct chan_io *io)
+{
+	return chan_starved(io->chan) && chan_in_flight(io->chan) == 0;
+}
+
 /*
  * From inside chan_submit(), where no request may complete: a channel that is
  * dead completes its requests from the loop.
@@ -117,7 +123,7 @@ static void io_kick(void *arg)
 	if (chan_in_flight(io->chan) == 0)
 		io->heard_ns = loop_now_ns();
 	io_flush(io);
-	io_tick_at(io, io->heard_ns + io->echo_ns);
+	io_tick_at(io, io_starved(io) ? 0 : io->heard_ns + io->echo_ns);
 }
 
 static void io_echo_done(struct req *r, int err, uint32_t status, struct slice pdu)
@@ -154,6 +160,12 @@ static void io_tick(struct timer *t)
 		io_die(io, chan_error(io->chan), "the session reached the limit of its keys");
 		/* Completes what was submitted after the channel's death. */
 		chan_output(io->chan);
+		return;
+	}
+	if (io_starved(io))
+		io_flush(io);
+	if (io_starved(io)) {
+		io_die(io, -EBADMSG, "the server sent too few credits to go on");
 		return;
 	}
 	waiting = chan_in_flight(io->chan) > 0 || chan_starved(io->chan);
