@@ -9,11 +9,50 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "log.h"
+
+/*
+ * No file here has a set-uid bit or capabilities that a write would have to
+ * take away.  Unless it is told so by this flag, which libfuse 3.14 does not
+ * know, the kernel asks for security.capability before every single write.
+ */
+static void dev_init_out(const struct shard *sh, const struct iovec *iov, int n)
+{
+	const struct fuse_in_header *in = (const void *)(sh->cur_buf->mem + BUF_FUSE_OFF);
+	const struct fuse_init_in *init = (const void *)(in + 1);
+	struct fuse_init_out *out;
+
+	if (in->opcode != FUSE_INIT || n != 2 ||
+	    iov[1].iov_len < offsetof(struct fuse_init_out, flags) + sizeof(out->flags))
+		return;
+	out = iov[1].iov_base;
+	out->flags |= init->flags & FUSE_HANDLE_KILLPRIV_V2;
+}
+
+static ssize_t dev_writev(int fd, struct iovec *iov, int n, void *userdata)
+{
+	const struct fs *f = userdata;
+	ssize_t done;
+
+	if (!f->ready)
+		dev_init_out(shard_self(), iov, n);
+	do
+		done = writev(fd, iov, n);
+	while (done < 0 && errno == EINTR);
+	return done;
+}
+
+/* libfuse insists on one; dev_ready() reads instead. */
+static ssize_t dev_read(int fd, void *buf, size_t n, void *userdata)
+{
+	(void)userdata;
+	return read(fd, buf, n);
+}
 
 void dev_stop(struct shard *sh)
 {
@@ -64,12 +103,16 @@ static void dev_ready(struct watch *w, uint32_t revents)
 
 int dev_start(struct shard *sh)
 {
+	static const struct fuse_custom_io io = { .writev = dev_writev, .read = dev_read };
 	int fd = fuse_session_fd(sh->fs->se), flags, err;
 
 	sh->dev = (struct watch){ .fd = -1, .events = EPOLLIN, .ready = dev_ready };
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
+	err = fuse_session_custom_io(sh->fs->se, &io, fd);
+	if (err != 0)
+		return err;
 	sh->dev.fd = fd;
 	err = loop_add(sh->loop, &sh->dev);
 	if (err != 0)

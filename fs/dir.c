@@ -227,22 +227,22 @@ static void entry_plain(const struct fs *f, const struct smb_attr *a, uint64_t i
  * What a page says is as old as the page: a file that we changed since, or may
  * be changing, is left to be asked for by itself.
  */
-static struct node *scan_enter(struct op *op, const struct scan *s, struct fuse_entry_param *e)
+static struct node *scan_enter(struct op *op, struct scan *s, struct fuse_entry_param *e)
 {
 	struct fs *f = op->sh->fs;
-	struct smb_attr a = s->held.attr;
+	struct smb_attr *a = &s->held.attr;
 	struct node *dir = op->h->node, *n;
 
 	n = itab_lookup(f->itab, dir, s->name);
 	if (n != NULL && (node_is_busy(n) || n->changed_ns >= s->page_ns)) {
 		node_put(f->itab, n);
-		entry_plain(f, &a, 0, e);
+		entry_plain(f, a, 0, e);
 		return NULL;
 	}
 	node_put(f->itab, n);
-	n = itab_enter(f->itab, dir, s->name, a.file_id, attr_is_dir(&a));
-	a.nlink = n->attr.nlink;
-	entry_fill(f, n, &a, loop_now_ns() - s->page_ns, e);
+	n = itab_enter(f->itab, dir, s->name, a->file_id, attr_is_dir(a));
+	a->nlink = n->attr.nlink;
+	entry_fill(f, n, a, loop_now_ns() - s->page_ns, e);
 	return n;
 }
 
@@ -299,6 +299,7 @@ static bool fill_entry(struct fill *f, struct scan *s)
 		entry_plain(f->op->sh->fs, &s->held.attr, UINT64_MAX, &e);
 	fits = fill_add(f, s->name, &e, s->ord + 1);
 	if (fits && n != NULL) {
+		n->attr = s->held.attr;
 		node_remember(t, n);
 		f->ids[f->n_ids++] = n->id;
 	}

@@ -107,6 +107,11 @@ void handle_pin_mtime(struct node *n, uint64_t as_of, uint64_t mtime)
 	}
 }
 
+bool node_is_open(const struct node *n)
+{
+	return n->handles != NULL || n->n_opening > 0;
+}
+
 struct handle *handle_any(const struct node *n, bool can_write)
 {
 	struct handle *h = n->handles;

@@ -57,6 +57,8 @@ void handle_close_fid(struct shard *sh, const struct smb_fid *fid, uint64_t mtim
  */
 void handle_pin_mtime(struct node *n, uint64_t as_of, uint64_t mtime);
 
+/* The file is open, or about to be. */
+bool node_is_open(const struct node *n);
 /* Some handle of the node, with write access when asked for; NULL if there is none. */
 struct handle *handle_any(const struct node *n, bool can_write);
 /* Forgets what was read ahead, through any handle. */

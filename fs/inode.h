@@ -43,6 +43,7 @@ struct node {
 	struct smb_attr attr;	 /* what the kernel was last told */
 	uint64_t changed_ns;	 /* when we last changed the file; loop clock */
 	struct handle *handles;
+	uint32_t n_opening;	 /* handles to be */
 	struct op *write_first, **write_last; /* in flight, by write_seq */
 	uint64_t write_seq;	 /* of the last one begun */
 	struct op *waiting;	 /* operations that wait for writes */

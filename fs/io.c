@@ -85,20 +85,24 @@ static void read_parts(struct op *op)
 	op_send(op, &p, read_part_step);
 }
 
-/* From what came with the open, once; false if that does not cover it. */
+/* From what came with the open, up to its end once; false if that does not cover it. */
 static bool read_head(struct op *op)
 {
 	struct handle *h = op->h;
 	struct buf *b = h->head;
 	bool usable;
+	size_t left;
 
 	if (b == NULL)
 		return false;
-	usable = op->off == 0 && loop_now_ns() - h->head_ns < HEAD_MAX_AGE_NS;
+	usable = op->off < b->len && loop_now_ns() - h->head_ns < HEAD_MAX_AGE_NS;
+	left = usable ? b->len - op->off : 0;
 	if (usable)
-		fs_reply_data(op, slice_of(b->mem, op->len < b->len ? op->len : b->len));
-	buf_free(b);
-	h->head = NULL;
+		fs_reply_data(op, slice_of(b->mem + op->off, op->len < left ? op->len : left));
+	if (op->len >= left) {
+		buf_free(b);
+		h->head = NULL;
+	}
 	return usable;
 }
 

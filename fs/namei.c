@@ -40,7 +40,7 @@ static void silly_name(struct op *op)
 
 static void mkdir_done(struct op *op)
 {
-	int err = op_error(op);
+	int err = op_error_new(op);
 
 	if (err != 0) {
 		op_fail(op, err);
@@ -215,7 +215,7 @@ static void unlink_start(struct op *op, fuse_ino_t parent, const char *name)
 	op->node = itab_lookup(op->sh->fs->itab, op->parent, op->name);
 	if (op->node != NULL && !op->is_dir) {
 		op->clear_readonly = op->node->attr.attributes & FILE_ATTRIBUTE_READONLY;
-		if (op->node->handles != NULL)
+		if (node_is_open(op->node))
 			silly_name(op);
 	}
 	unlink_go(op);
@@ -277,7 +277,7 @@ static void rename_deleted(struct op *op)
 {
 	if (remove_error(op) != 0)
 		log_warn("a replaced file could not be deleted and keeps the name %s", op->silly);
-	if (op->victim->handles == NULL)
+	if (!node_is_open(op->victim))
 		itab_unlink(op->sh->fs->itab, op->victim);
 	op_end(op);
 }
@@ -406,7 +406,7 @@ void ops_rename(fuse_req_t fr, fuse_ino_t parent, const char *name, fuse_ino_t t
 	same = op->node != NULL && op->victim != NULL && op->node->file_id != 0 &&
 	       op->node->file_id == op->victim->file_id;
 	if (op->replace && op->victim != NULL && !same && !op->victim->is_dir &&
-	    op->victim->handles != NULL)
+	    node_is_open(op->victim))
 		rename_aside(op);
 	else
 		rename_send(op, op->parent, op->name, op->to, op->name_to, op->replace,

@@ -108,6 +108,9 @@ int op_error(const struct op *op);
 /* Some element of the round ended with this status. */
 bool op_has_status(const struct op *op, uint32_t status);
 
+/* The same for one that makes a file: -EBUSY where a deleted one still has the name. */
+int op_error_new(const struct op *op);
+
 /*
  * The same for an operation on a node: a file that is no longer at its path is
  * -ESTALE, upon which the kernel looks the path up again.

@@ -86,6 +86,7 @@ static void open_done(struct op *op)
 	int err = op_error_node(op);
 	struct handle *h;
 
+	n->n_opening--;
 	if (op->truncate)
 		n->changed_ns = loop_now_ns();
 	if (err == 0 && n->file_id != 0 && op->attr.file_id != 0 &&
@@ -139,6 +140,7 @@ static void open_go(struct op *op)
 		op->asked = (uint32_t)n->attr.size;
 		smb_read(&p, op_req(op, open_head_done), NULL, 0, op->asked);
 	}
+	n->n_opening++;
 	op_send(op, &p, open_done);
 }
 
@@ -161,7 +163,7 @@ void ops_open(fuse_req_t fr, fuse_ino_t ino, struct fuse_file_info *fi)
 static void create_done(struct op *op)
 {
 	struct fuse_file_info fi = { .flags = op->flags };
-	int err = op_error(op);
+	int err = op_error_new(op);
 	struct handle *h;
 
 	if (err == 0 && attr_is_dir(&op->attr))
@@ -183,7 +185,7 @@ static void create_done(struct op *op)
 
 static void mknod_done(struct op *op)
 {
-	int err = op_error(op);
+	int err = op_error_new(op);
 
 	if (err != 0) {
 		op_fail(op, err);
@@ -215,6 +217,8 @@ static void create_go(struct op *op)
 		  FILE_NON_DIRECTORY_FILE);
 	if (op->truncate)
 		op_set_eof(op, &p, NULL, 0);
+	if (op->node != NULL)
+		handle_drop_heads(op->node);
 	op_query_all(op, &p, NULL);
 	op_send(op, &p, create_done);
 }

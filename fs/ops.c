@@ -35,7 +35,8 @@ static void op_interrupted(fuse_req_t fr, void *data)
 
 	(void)fr;
 	op->sh->stats.interrupt++;
-	loop_timer_set(op->sh->loop, &op->give_up, loop_now_ns() + OP_GRACE_NS);
+	if (op->give_up.pos == 0)
+		loop_timer_set(op->sh->loop, &op->give_up, loop_now_ns() + OP_GRACE_NS);
 }
 
 struct op *op_new(struct shard *sh, fuse_req_t fr, uint64_t *counter)
@@ -258,6 +259,11 @@ bool op_has_status(const struct op *op, uint32_t status)
 			return true;
 	}
 	return false;
+}
+
+int op_error_new(const struct op *op)
+{
+	return op_has_status(op, STATUS_DELETE_PENDING) ? -EBUSY : op_error(op);
 }
 
 int op_error_node(struct op *op)

@@ -30,7 +30,7 @@ void fs_reply_none(fuse_req_t fr)
 	fuse_reply_none(fr);
 }
 
-void entry_fill(struct fs *f, struct node *n, const struct smb_attr *a, uint64_t age_ns,
+void entry_fill(struct fs *f, const struct node *n, const struct smb_attr *a, uint64_t age_ns,
 		struct fuse_entry_param *e)
 {
 	uint64_t left = age_ns < f->cfg.attr_timeout_ns ? f->cfg.attr_timeout_ns - age_ns : 0;
@@ -41,7 +41,6 @@ void entry_fill(struct fs *f, struct node *n, const struct smb_attr *a, uint64_t
 		.entry_timeout = (double)left / NS_PER_S,
 	};
 	attr_to_stat(&f->cfg, a, n->id, &e->attr);
-	n->attr = *a;
 }
 
 /*
@@ -58,6 +57,7 @@ int fs_reply_entry(struct op *op, struct node *n)
 	if (fr == NULL)
 		return -ENOENT;
 	entry_fill(f, n, &op->attr, 0, &e);
+	n->attr = op->attr;
 	node_remember(f->itab, n);
 	err = fuse_reply_entry(fr, &e);
 	if (err != 0)
@@ -75,6 +75,7 @@ int fs_reply_create(struct op *op, struct node *n, struct fuse_file_info *fi)
 	if (fr == NULL)
 		return -ENOENT;
 	entry_fill(f, n, &op->attr, 0, &e);
+	n->attr = op->attr;
 	node_remember(f->itab, n);
 	err = fuse_reply_create(fr, &e, fi);
 	if (err != 0)

@@ -22,8 +22,8 @@ int fs_reply_statfs(struct op *op, const struct statvfs *st);
 int fs_reply_buf(struct op *op, const void *p, size_t n);
 int fs_reply_xattr_len(struct op *op, size_t n);
 
-/* For readdirplus. */
-void entry_fill(struct fs *f, struct node *n, const struct smb_attr *a, uint64_t age_ns,
+/* For readdirplus: `age_ns` ago the server said so. */
+void entry_fill(struct fs *f, const struct node *n, const struct smb_attr *a, uint64_t age_ns,
 		struct fuse_entry_param *e);
 
 #endif
