@@ -76,6 +76,21 @@ def test_server_that_only_wishes_for_encryption_gets_it(mount, make_smbd):
         assert not wire.contains(name)
 
 
+def test_options_can_narrow_the_choice(mount, refused, make_smbd, smbd):
+    server = make_smbd(server_smb3_encryption_algorithms=" ".join(CIPHERS))
+    with Capture(server.port) as wire:
+        status = mount("ciphers=aes128ccm,signing=cmac", server=server).status()
+        assert (status["cipher"], status["signing"]) == ("AES-128-CCM", "AES-CMAC")
+        assert wire.negotiated() == [(SMB311, CIPHERS["AES-128-CCM"], SIGNING["AES-CMAC"][1])]
+    refused("policy.no-cipher", [NEGOTIATE], server=smbd, options="ciphers=aes128gcm:aes128ccm")
+
+
+@pytest.mark.parametrize("option", ["noseal", "vers=3.0", "vers=2.1", "sec=none", "guest", "sec=ntlm",
+                                    "password=x", "ignore_signature"])
+def test_no_option_loosens_anything(refused, option):
+    assert option.split("=")[0] in refused("opt.refused", [], options=option, exit=1)
+
+
 def test_server_without_encryption(refused, make_smbd):
     text = refused("policy.no-cipher", [NEGOTIATE], server=make_smbd(server_smb_encrypt="off"))
     assert "turn on SMB encryption" in text
