@@ -93,6 +93,22 @@ def mount(client):
 
 
 @pytest.fixture
+def sbin(client):
+    """mount(8) looks for its helpers in /sbin only."""
+    names = [Path("/sbin", name) for name in ("mount.smbsecure", "mount.fuse.smbsecure")]
+    for name in names:
+        if os.path.lexists(name):
+            pytest.fail(f"{name} exists already; the test needs the name for itself")
+    try:
+        for name in names:
+            name.symlink_to(client.fs / "mount.smbsecure")
+        yield
+    finally:
+        for name in names:
+            name.unlink(missing_ok=True)
+
+
+@pytest.fixture
 def expect_refused(client):
     """expect_refused("diag.code", exit=32, …): the mount must fail exactly so; returns the text."""
     def expect(code, exit=32, **kwargs):

@@ -1,21 +1,17 @@
-"""mount.smbsecure as mount(8), fstab, systemd and people call it, and `smbsecure status`."""
+"""mount.smbsecure as mount(8), fstab, systemd and people call it."""
 
-import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
-from client import Mount, daemons, mount_line, running
-from lab import ADDRESS, HOST, PRINCIPALS, SHARE, Smbd, free_port, wait_for
+from client import Mount, daemons, mount_line
+from lab import ADDRESS, HOST, PRINCIPALS, SHARE, free_port, wait_for
 
-ROOT = Path(__file__).parent.parent
 SOURCE = f"//{HOST}/{SHARE}"
-USER = "smbsecure-test"
 
 
 @pytest.fixture
@@ -25,22 +21,6 @@ def helper(client):
         return subprocess.run([client.fs / "mount.smbsecure", *args], env=client.env, text=True,
                               capture_output=True, timeout=60, check=False, **kwargs)
     return run
-
-
-@pytest.fixture
-def sbin(client):
-    """mount(8) looks for its helpers in /sbin only."""
-    names = [Path("/sbin", name) for name in ("mount.smbsecure", "mount.fuse.smbsecure")]
-    for name in names:
-        if os.path.lexists(name):
-            pytest.fail(f"{name} exists already; the test needs the name for itself")
-    try:
-        for name in names:
-            name.symlink_to(client.fs / "mount.smbsecure")
-        yield
-    finally:
-        for name in names:
-            name.unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -332,8 +312,8 @@ def test_dead_mount_is_replaced(mount, client):
 
 def test_foreground(mount, client):
     m = mount(options="foreground")
-    assert len(m.pids) == 2		# the one that waits, and the daemon
-    wait_for(lambda: Path(f"/proc/{max(m.pids)}/stat").exists() and m.path.exists(), "the mount")
+    # The one that waits, and the daemon; for a moment also the one that looks whether it answers.
+    wait_for(lambda: len(daemons(client.fs, m.path)) == 2, "the mount to be ready")
     m.umount()
 
 
@@ -428,284 +408,3 @@ def test_nofail_forgives_a_server_that_swallows_packets(expect_refused):
             s.close()
     with Silent() as server:
         expect_refused("mount.timeout", server=server, options="mount_timeout=1,nofail")
-
-
-# --- a plain user
-
-
-@pytest.fixture
-def user(client, kdc, tmp_path):
-    """A user who may use FUSE, as on a system with udev; returns what runs a command as that user."""
-    mode = os.stat("/dev/fuse").st_mode
-    subprocess.run(["useradd", "--no-create-home", "--home-dir", "/nonexistent", USER], check=True)
-    try:
-        os.chmod("/dev/fuse", 0o666)
-        client.dir.chmod(0o1777)
-        shutil.copytree(client.fs, client.dir / "fs", ignore=lambda _, names: [
-            n for n in names if n not in ("mount.smbsecure", "smbsecure")])
-        client.fs = client.dir / "fs"
-        cache = client.dir / "ccache"
-        shutil.copy(client.ccache.removeprefix("FILE:"), cache)
-        shutil.chown(cache, USER)
-        client.ccache = f"FILE:{cache}"
-        client.env.pop("XDG_RUNTIME_DIR", None)
-        yield ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
-        wait_for(lambda: not processes_of(USER), "the end of the user's processes")
-    finally:
-        subprocess.run(["pkill", "-KILL", "-u", USER], check=False)
-        wait_for(lambda: not processes_of(USER), "the end of the user's processes")
-        os.chmod("/dev/fuse", mode)
-        subprocess.run(["userdel", USER], check=True, capture_output=True)
-
-
-def processes_of(name):
-    return subprocess.run(["pgrep", "-r", "R,S,D", "-u", name], capture_output=True,
-                          check=False).stdout
-
-
-def as_user(user, client, *argv):
-    env = {**client.env, "ASAN_OPTIONS": client.env["ASAN_OPTIONS"] + ":detect_leaks=0"}
-    return subprocess.run([*user, *map(str, argv)], env=env, text=True, capture_output=True, timeout=60,
-                          check=False)
-
-
-@pytest.fixture
-def user_target(client, user):
-    target = client.dir / "user"
-    target.mkdir()
-    shutil.chown(target, USER)
-    return target
-
-
-def test_user_mount(mount, client, user, user_target):
-    m = mount(wrap=user, target=user_target)
-    words = mount_line(m.path).split(" ")[3].split(",")
-    assert {"nosuid", "nodev", "default_permissions"} <= set(words)
-    assert "allow_other" not in words
-    with pytest.raises(PermissionError):
-        os.listdir(m.path)
-    done = as_user(user, client, "sh", "-c",
-                   f"echo hello > {m.path}/mine && cat {m.path}/mine && stat -c %U:%a {m.path}/mine")
-    assert done.stdout == f"hello\n{USER}:755\n", done.stderr
-    done = as_user(user, client, client.fs / "smbsecure", "status", "--json", m.path)
-    assert json.loads(done.stdout)["principal"] == "alice@EXAMPLE.TEST"
-    assert m.status()["target"] == str(m.path)		# root may ask
-    done = as_user(user, client, "fusermount3", "-u", m.path)
-    m.may_end = True
-    wait_for(lambda: not m.alive(), "the end of the daemon")
-    assert not m.mounted()
-
-
-def test_user_mount_ends_by_signal(mount, user, user_target):
-    m = mount(wrap=user, target=user_target)
-    m.may_end = True
-    os.kill(m.pids[0], signal.SIGTERM)
-    wait_for(lambda: not m.alive(), "the end of the daemon")
-    assert not m.mounted()
-
-
-def test_user_mount_elsewhere(expect_refused, client, user):
-    target = client.dir / "roots"
-    target.mkdir(mode=0o755)
-    text = expect_refused_user(client, "mount.fusermount", wrap=user, target=target)
-    assert "no write access" in text
-
-
-def test_user_cannot_choose_the_policy(client, user, user_target):
-    expect_refused_user(client, "opt.refused", wrap=user, target=user_target, options="config=/dev/null")
-
-
-def expect_refused_user(client, code, **kwargs):
-    """fusermount3 speaks first."""
-    refusal = client.refuse(**kwargs)
-    assert (refusal.code, refusal.exit) == (code, 32), refusal.text
-    return refusal.text
-
-
-def test_fstab_lets_users_mount(client, smbd, user, user_target, sbin):
-    """mount(8) gives up its privileges, then calls us; /etc/fstab is another one in here only."""
-    fstab = client.dir / "fstab"
-    fstab.write_text(f"{SOURCE} {user_target} smbsecure {where(smbd)},user,noauto,_netdev 0 0\n")
-    client.env["KRB5CCNAME"] = client.ccache
-    script = f"""set -e
-        mount --make-rprivate /
-        mount --bind {fstab} /etc/fstab
-        {" ".join(user)} mount {user_target}
-        grep ' {user_target} ' /proc/mounts
-        {" ".join(user)} umount {user_target}"""
-    done = subprocess.run(["unshare", "-m", "sh", "-c", script], env=client.env, text=True,
-                          capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert " fuse.smbsecure rw,nosuid,nodev,noexec," in done.stdout
-    assert "allow_other" not in done.stdout
-    wait_for(lambda: not daemons(client.fs, user_target), "the end of the daemon")
-
-
-def test_user_and_the_mounts_of_others(mount, client, user):
-    m = mount()
-    done = as_user(user, client, client.fs / "smbsecure", "status", m.path)
-    assert done.returncode == 2
-    assert "belongs to somebody else" in done.stderr
-    done = as_user(user, client, client.fs / "smbsecure", "status")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_user_namespace(client, smbd, user, user_target):
-    """Root of a namespace of his own mounts with mount(2); nothing of it is seen outside."""
-    client.env["KRB5CCNAME"] = client.ccache
-    script = f"""set -e
-        cd {client.fs}
-        ./mount.smbsecure {SOURCE} {user_target} -o {where(smbd)}
-        grep ' {user_target} ' /proc/mounts
-        echo hello > {user_target}/namespace
-        ./smbsecure status {user_target} | grep protection
-        umount {user_target}"""
-    done = as_user(user, client, "unshare", "-Urm", "sh", "-c", script)
-    assert done.returncode == 0, done.stderr
-    assert "fuse.smbsecure rw,nosuid,nodev,relatime,user_id=0,group_id=0,default_permissions,allow_other" \
-        in done.stdout
-    assert "sealed" in done.stdout
-    assert (smbd.share / "namespace").read_text() == "hello\n"
-    wait_for(lambda: not daemons(client.fs, user_target), "the end of the daemon")
-
-
-# --- smbsecure status
-
-
-def test_status(mount, smbd, client):
-    outer = mount()
-    (outer.path / 'sub "dir"').mkdir(exist_ok=True)
-    m = mount(source=f'{SOURCE}/sub "dir"')
-    (m.path / "file").write_bytes(b"x" * 1000)
-    status = m.status()
-    assert status["source"] == f'{SOURCE}/sub "dir"'
-    assert (status["server"], status["share"], status["subdir"]) == (HOST, SHARE, 'sub "dir"')
-    assert status["target"] == str(m.path)
-    assert status["state"] == "connected"
-    assert (status["dialect"], status["protection"]) == ("3.1.1", "sealed")
-    assert status["peer"] == f"{ADDRESS}:{smbd.port}"
-    assert status["pid"] in m.pids
-    assert status["ops"]["create"] == 1
-    assert status["smb"]["tree_connect"] == 1
-    assert status["bytes_written"] == 1000
-    assert status["bytes_out"] > 1000
-    assert status["credits"] > 0
-    assert status["ticket_end"] > status["since"] > 0
-    assert isinstance(status["buffers"], int) and status["buffers"] > 0
-    assert status["in_flight"] == 0
-    before = status["round_trips"]
-    (m.path / "file").stat()
-    (m.path / "other").exists()
-    assert m.status()["round_trips"] > before
-    text = client.smbsecure("status", m.path)
-    assert text.startswith(f'{SOURCE}/sub "dir" on {m.path}\n')
-    assert re.search(r"^  cipher +AES-256-GCM$", text, re.MULTILINE)
-    assert re.search(r"^  since +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", text, re.MULTILINE)
-
-
-def test_status_of_all(mount, client):
-    mounts = [mount(), mount()]
-    # Those of others may be there, and may be dead.
-    done = subprocess.run([client.fs / "smbsecure", "status", "--json"], env=client.env, text=True,
-                          capture_output=True, timeout=60, check=False)
-    shown = json.loads(done.stdout)
-    assert {str(m.path) for m in mounts} <= {s["target"] for s in shown}
-
-
-@pytest.mark.parametrize("args,code", [((), 1), (("stat",), 1), (("status", "a", "b"), 1),
-                                       (("status", "--xml"), 1), (("status", "/proc"), 2),
-                                       (("status", "/no/such"), 2), (("--version",), 0)])
-def test_status_usage(client, args, code):
-    done = subprocess.run([client.fs / "smbsecure", *args], env=client.env, capture_output=True,
-                          text=True, timeout=60, check=False)
-    assert done.returncode == code
-    assert (done.stderr == "") == (code == 0)
-
-
-def test_status_does_not_wait_for_slow_readers(mount):
-    m = mount()
-    dev = m.path.stat().st_dev
-    name = f"/run/smbsecure/{os.major(dev)}:{os.minor(dev)}"
-    idle = []
-    for _ in range(6):
-        s = socket.socket(socket.AF_UNIX)
-        s.connect(name)
-        idle.append(s)
-    assert m.status()["state"] == "connected"
-    for s in idle:
-        s.close()
-    m.umount()
-    assert not os.path.exists(name)
-
-
-def test_status_when_the_server_is_gone(mount, kdc, client):
-    """The daemon knows, the mount answers with errors, and nothing hangs."""
-    with Smbd(kdc) as server:
-        m = mount(server=server)
-        (m.path / "file").write_text("x")
-        server.stop()
-        wait_for(lambda: m.status()["state"] == "lost", "the loss to be noticed")
-    status = m.status()
-    assert "closed the connection" in status["reason"] or "reset" in status["reason"]
-    with pytest.raises(OSError, match="Host is down|Input/output"):
-        os.listdir(m.path)
-    assert "lost since 20" in os.getxattr(m.path, "user.smb.status").decode()
-    m.umount()
-
-
-def test_status_of_a_killed_daemon(mount, client):
-    m = mount()
-    m.may_end = True
-    os.kill(m.pids[0], signal.SIGKILL)
-    wait_for(lambda: not running(m.pids[0]), "the end of the daemon")
-    done = subprocess.run([client.fs / "smbsecure", "status", m.path], capture_output=True, text=True,
-                          env=client.env, timeout=60, check=False)
-    assert done.returncode == 2
-    assert "its daemon is gone" in done.stderr
-
-
-# --- the manual
-
-
-def page(name):
-    """The text of a page as it is read."""
-    done = subprocess.run(["man", "-l", "--no-hyphenation", "--no-justification", "--warnings",
-                           ROOT / "contrib/man" / name],
-                          env={**os.environ, "MANWIDTH": "200", "LC_ALL": "C.UTF-8"},
-                          capture_output=True, text=True, timeout=60, check=True)
-    assert done.stderr == ""
-    return done.stdout
-
-
-def test_manual_explains_every_code():
-    source = "".join(f.read_text() for d in ("proto", "auth", "fs") for f in (ROOT / d).glob("*.c"))
-    used = set(re.findall(r'diag_set\([^"]*?"([a-z0-9.-]+)"', source))
-    families = {code.partition(".")[0] for code in used if "." in code}
-    # Codes that travel through a variable first.
-    used |= {c for c in re.findall(r'"([a-z-]+\.[a-z0-9-]+)"', source)
-             if c.partition(".")[0] in families and not c.endswith(".h")}
-    manual = (ROOT / "contrib/man/mount.smbsecure.8").read_text().replace("\\-", "-")
-    explained = set(re.findall(r"^\.TP\n\.B ([a-z]+(?:\.[a-z0-9-]+)?)$",
-                               manual.partition(".SH DIAGNOSTICS")[2], re.MULTILINE))
-    assert len(used) > 40
-    assert used == explained
-
-
-def test_manual_names_every_option(helper):
-    words = set()
-    for line in helper("-h").stdout.partition("Options:\n")[2].splitlines():
-        if line.startswith("  "):
-            words |= {w.partition("=")[0] for w in line.split()}
-    assert len(words) > 150
-    manual = (ROOT / "contrib/man/mount.smbsecure.8").read_text().replace("\\-", "-")
-    text = manual.partition(".SH OPTIONS")[2].partition(".SH PROMISES")[0]
-    text = re.sub(r"\\f.", " ", text)
-    missing = [w for w in sorted(words) if not re.search(rf"(?<![\w-]){re.escape(w)}(?![\w-])", text)]
-    assert not missing
-
-
-@pytest.mark.parametrize("name", ["mount.smbsecure.8", "smbsecure.1", "smbsecure.conf.5"])
-def test_manual_is_well_formed(name):
-    text = page(name)
-    for section in ("NAME", "SYNOPSIS" if name != "smbsecure.conf.5" else "DESCRIPTION", "SEE ALSO"):
-        assert section in text
