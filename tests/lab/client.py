@@ -68,7 +68,8 @@ class Mount:
         try:
             wait_for(lambda: not self.alive(), "end after umount")
         except LabError:
-            wrong.append(f"the daemon of {self.path} went on running after umount")
+            wrong.append(f"the daemon of {self.path} went on running after umount\n" +
+                         "\n".join(where(pid) for pid in self.pids))
             self.kill()
         if self.mounted():
             wrong.append(f"{self.path} is still mounted")
@@ -193,6 +194,18 @@ class Client:
             wrong.append(log)
         self._tmp.cleanup()
         return wrong
+
+
+def where(pid):
+    """What each thread of a process is doing, as the kernel sees it."""
+    lines = []
+    for task in sorted(Path(f"/proc/{pid}/task").glob("*")):
+        try:
+            lines.append(f"{task.name} {(task / 'wchan').read_text()} {(task / 'syscall').read_text()}"
+                         f"{(task / 'stack').read_text()}")
+        except OSError:
+            continue	# it has just ended
+    return "".join(lines)
 
 
 def mount_line(path):
