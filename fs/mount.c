@@ -170,11 +170,29 @@ static int mount_load_policy(struct mount *m, struct diag *d)
 	return err != 0 ? err : auth_setup(o->mech == AUTH_NTLMSSP && m->pol->ntlm, d);
 }
 
+/* The log-on is repeated when the daemon's directory is another one: "KEYS" and "FILE:KEYS". */
+static const char *mount_absolute(TALLOC_CTX *mem, const char *name)
+{
+	size_t type = name != NULL && strncmp(name, "FILE:", 5) == 0 ? 5 : 0;
+	const char *abs = name;
+	char *cwd;
+
+	if (name == NULL || name[type] == '/' || strchr(name + type, ':') != NULL)
+		return name;
+	cwd = getcwd(NULL, 0);
+	if (cwd != NULL)
+		abs = talloc_asprintf(mem, "%.*s%s/%s", (int)type, name, cwd, name + type);
+	free(cwd);
+	return abs;
+}
+
 /* May ask on the terminal, so it comes before the session of our own. */
 static int mount_get_credentials(struct mount *m, struct diag *d)
 {
 	const struct opts *o = m->opts;
 	char *share = talloc_asprintf(m, "//%s/%s", m->src->server, m->src->share);
+	const char *env;
+	int err;
 
 	m->auth = (struct auth_params){
 		.mech = o->mech,
@@ -187,7 +205,13 @@ static int mount_get_credentials(struct mount *m, struct diag *d)
 		.have_uid = o->have_cruid,
 		.uid = o->cruid,
 	};
-	return cred_pick(m, o->credentials, share, &m->auth, &m->cred, d);
+	err = cred_pick(m, o->credentials, share, &m->auth, &m->cred, d);
+	m->auth.keytab = mount_absolute(m, m->auth.keytab);
+	m->auth.ccache = mount_absolute(m, m->auth.ccache);
+	env = mount_absolute(m, getenv("KRB5CCNAME"));
+	if (env != NULL)
+		setenv("KRB5CCNAME", env, 1);
+	return err;
 }
 
 static void mount_is_ready(void *arg)
@@ -223,7 +247,6 @@ static int mount_serve(struct mount *m)
 		background_reached(&m->bg);
 		err = control_log_on(c, &d);
 	}
-	/* Files named by relative paths have been read. */
 	if (err == 0 && chdir("/") != 0)
 		err = diag_set(&d, -errno, "mount.process", "chdir: %s", strerror(errno));
 	if (err == 0)

@@ -195,6 +195,21 @@ def test_port_of_the_url(helper, client, smbd, ccache, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_relative_paths(client, kdc, smbd, tmp_path):
+    """Of the caller's directory, not of the daemon's."""
+    (tmp_path / "mnt").mkdir()
+    (tmp_path / "keys").write_bytes(kdc.user_keytab.read_bytes())
+    (tmp_path / "credentials").write_text("username=alice\nkeytab=keys\n")
+    (tmp_path / "credentials").chmod(0o600)
+    done = subprocess.run([client.fs / "mount.smbsecure", SOURCE, "mnt", "-o",
+                           f"{where(smbd)},credentials=credentials"], cwd=tmp_path, env=client.env,
+                          text=True, capture_output=True, timeout=60, check=False)
+    client.mounts.append(Mount(client, SOURCE, tmp_path / "mnt", daemons(client.fs, "mnt"),
+                               tmp_path / "none"))
+    assert done.returncode == 0, done.stderr
+    assert client.mounts[0].status()["principal"] == "alice@EXAMPLE.TEST"
+
+
 def test_directory_that_is_not_there(expect_refused, smbd):
     (smbd.share / "a file").touch()
     expect_refused("share.no-directory", source=f"{SOURCE}/no such directory")
