@@ -10,10 +10,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* Kerberos in SPNEGO takes one or two legs, NTLM two or three. */
 #define SESSION_MAX_LEGS 6
+/* The control thread does nothing else meanwhile, not even end. */
+#define REAUTH_TIMEOUT_MS 4000u
 
 int session_setup_decode(struct slice pdu, struct session_setup_resp *out)
 {
@@ -283,18 +287,43 @@ int session_setup(struct chan_io *io, const struct policy *pol, const struct neg
 	return err;
 }
 
-/* One SESSION_SETUP on a channel that belongs to another thread, which runs the functions below. */
+/*
+ * One SESSION_SETUP on a channel that belongs to another thread, which runs
+ * leg_run() and leg_done().  We do not wait for ever: whichever side leaves
+ * last frees it.
+ */
 struct leg {
 	struct msg msg;
 	struct chan_io *io;
-	struct slice token; /* ours */
 	struct req r;
+	sem_t done;
+	atomic_bool left;
 	int err;
 	uint32_t status;
-	uint8_t *pdu;
-	size_t pdu_len;
-	sem_t done;
+	uint8_t *token, *pdu; /* ours, theirs */
+	size_t token_len, pdu_len;
 };
+
+static void leg_leave(struct leg *g)
+{
+	if (!atomic_exchange(&g->left, true))
+		return;
+	sem_destroy(&g->done);
+	free(g->token);
+	free(g->pdu);
+	free(g);
+}
+
+static uint8_t *leg_copy(struct slice from)
+{
+	uint8_t *copy = malloc(from.n + 1);
+
+	if (copy == NULL)
+		abort();
+	if (from.n != 0)
+		memcpy(copy, from.p, from.n);
+	return copy;
+}
 
 static void leg_done(struct req *r, int err, uint32_t status, struct slice pdu)
 {
@@ -302,13 +331,10 @@ static void leg_done(struct req *r, int err, uint32_t status, struct slice pdu)
 
 	g->err = err;
 	g->status = status;
-	g->pdu = malloc(pdu.n + 1);
-	if (g->pdu == NULL)
-		abort();
-	if (pdu.n != 0)
-		memcpy(g->pdu, pdu.p, pdu.n);
+	g->pdu = leg_copy(pdu);
 	g->pdu_len = pdu.n;
 	sem_post(&g->done);
+	leg_leave(g);
 }
 
 static void leg_run(struct msg *m)
@@ -316,27 +342,52 @@ static void leg_run(struct msg *m)
 	struct leg *g = (struct leg *)m;
 	struct pkt p;
 
-	pkt_init(&p, chan_io_pool(g->io), 0, g->token.n);
-	session_setup_encode(&p, &g->r, 0, g->token);
+	pkt_init(&p, chan_io_pool(g->io), 0, g->token_len);
+	session_setup_encode(&p, &g->r, 0, slice_of(g->token, g->token_len));
 	g->r.done = leg_done;
 	g->r.ctx = g;
 	chan_submit(chan_io_chan(g->io), p.head);
 }
 
-static int leg_call(struct leg *g, struct loop *l, struct chan_io *io, const struct auth *a,
-		    struct slice token, struct diag *d)
+static int leg_wait(struct leg *g)
 {
-	*g = (struct leg){ .msg.run = leg_run, .io = io, .token = token };
+	uint64_t end_ns = loop_now_ns() + REAUTH_TIMEOUT_MS * NS_PER_MS;
+	struct timespec end = { (time_t)(end_ns / NS_PER_S), (long)(end_ns % NS_PER_S) };
+
+	while (sem_clockwait(&g->done, CLOCK_MONOTONIC, &end) != 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+/* The caller leaves `*out`, on success only. */
+static int leg_call(struct loop *l, struct chan_io *io, const struct auth *a, struct slice token,
+		    struct leg **out, struct diag *d)
+{
+	struct leg *g = calloc(1, sizeof(*g));
+	int err;
+
+	if (g == NULL)
+		abort();
+	g->msg.run = leg_run;
+	g->io = io;
+	g->token = leg_copy(token);
+	g->token_len = token.n;
 	sem_init(&g->done, 0, 0);
 	loop_post(l, &g->msg);
-	while (sem_wait(&g->done) != 0)
-		;
-	sem_destroy(&g->done);
-	if (g->err != 0)
-		return diag_set(d, g->err, "net.lost", "the connection was lost");
-	if (g->status != 0 && g->status != STATUS_MORE_PROCESSING_REQUIRED)
-		return session_refused(a, g->status, d);
-	return 0;
+	err = leg_wait(g);
+	if (err != 0)
+		diag_set(d, err, "net.lost", "the server does not answer");
+	else if (g->err != 0)
+		err = diag_set(d, g->err, "net.lost", "the connection was lost");
+	else if (g->status != 0 && g->status != STATUS_MORE_PROCESSING_REQUIRED)
+		err = session_refused(a, g->status, d);
+	if (err != 0)
+		leg_leave(g);
+	else
+		*out = g;
+	return err;
 }
 
 int session_reauth(struct loop *l, struct chan_io *io, struct auth *a, struct diag *d)
@@ -347,12 +398,15 @@ int session_reauth(struct loop *l, struct chan_io *io, struct auth *a, struct di
 
 	for (int n = 0; err == 0; n++) {
 		struct session_setup_resp sr;
-		struct leg g;
+		uint32_t status;
+		struct leg *g;
 
 		if (token.n == 0 || token.n > UINT16_MAX || n == SESSION_MAX_LEGS)
 			return session_incomplete(d, "the exchange of tokens does not come to an end");
-		err = leg_call(&g, l, io, a, token, d);
-		if (err == 0 && session_setup_decode(slice_of(g.pdu, g.pdu_len), &sr) != 0)
+		err = leg_call(l, io, a, token, &g, d);
+		if (err != 0)
+			break;
+		if (session_setup_decode(slice_of(g->pdu, g->pdu_len), &sr) != 0)
 			err = diag_set(d, -EPROTO, "session.malformed",
 				       "the server's answer to SESSION_SETUP is malformed");
 		if (err == 0 && (sr.flags & (SMB2_SESSION_FLAG_IS_GUEST | SMB2_SESSION_FLAG_IS_NULL)))
@@ -360,8 +414,9 @@ int session_reauth(struct loop *l, struct chan_io *io, struct auth *a, struct di
 		token = (struct slice){ 0 };
 		if (err == 0 && (sr.token.n != 0 || !complete))
 			err = auth_step(a, sr.token, &token, &complete, d);
-		free(g.pdu);
-		if (err == 0 && g.status == 0)
+		status = g->status;
+		leg_leave(g);
+		if (err == 0 && status == 0)
 			return complete && token.n == 0 ? 0 :
 			       session_incomplete(d, "SESSION_SETUP succeeded while a token was "
 						     "still expected");
