@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -226,12 +227,18 @@ NAMES = {
 # Legal, and visible in the status.
 HARMLESS = {"cipher-weakest"}
 
+# The log-on is not renewed, and the log says why.
+LATER = {
+    "guest-later": "as a guest",
+    "no-token-later": "without proving who it is",
+}
+
 # Nobody can know that the answer will never come; who waits for it can be killed.
 WAITS = {"forgets", "stalls"}
 
 
 def test_every_lie_is_met():
-    met = [set(REFUSED), set(ENDS), set(ENDS_SIGNED), FAILS, NAMES, HARMLESS, WAITS]
+    met = [set(REFUSED), set(ENDS), set(ENDS_SIGNED), FAILS, NAMES, HARMLESS, set(LATER), WAITS]
     assert set().union(*met) == set(LIES)
     assert sum(map(len, met)) == len(LIES)
 
@@ -408,3 +415,46 @@ def test_who_waits_can_be_killed(mount_liar, lie, command, tool):
     if (lie, command) == ("stalls", "query_directory"):
         wait_for(lambda: m.status()["in_flight"] == 0, "the answer to CANCEL", AT_ONCE_S)
         assert m.status()["smb"]["cancel"] > 0
+
+
+# --- a log-on that is renewed ----------------------------------------------------------------
+
+
+@pytest.fixture
+def renewing_mount(liar, mount, kdc):
+    """A mount whose ticket ends in seconds, with a newer one in its cache: the log-on is renewed."""
+    def make(*argv):
+        ccache = kdc.kinit("alice", None, "-l", "6s")
+        server = liar(*argv)
+        (server.share / "file").write_bytes(DATA)
+        it = mount("foreground", server=server, ccache=ccache)
+        it.server = server
+        shutil.copy(kdc.kinit("alice").removeprefix("FILE:"), ccache.removeprefix("FILE:"))
+        return it
+    return make
+
+
+def test_truth_renews_the_log_on(renewing_mount):
+    m = renewing_mount()
+    end = m.status()["ticket_end"]
+    wait_for(lambda: m.status()["ticket_end"] > end, "the renewed log-on", AT_ONCE_S)
+    assert "alice@EXAMPLE.TEST logs on again" in m.server.log()
+    assert (m.path / "file").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("lie", sorted(LATER))
+def test_lie_renews_no_log_on(renewing_mount, lie):
+    m = renewing_mount("--lie", lie)
+    end = m.status()["ticket_end"]
+    wait_for(lambda: LATER[lie] in m.log(), "the refusal", AT_ONCE_S)
+    assert m.status()["ticket_end"] == end
+    assert m.status()["state"] == "connected"
+
+
+def test_forgotten_renewal_does_not_keep_the_daemon(renewing_mount):
+    m = renewing_mount("--lie", "forgets", "--at", "session_setup")
+    wait_for(lambda: "logs on again" in m.server.log(), "the renewal", AT_ONCE_S)
+    assert (m.path / "file").read_bytes() == DATA
+    wait_for(lambda: "could not be renewed" in m.log(), "the daemon's patience", AT_ONCE_S)
+    assert m.status()["state"] == "connected"
+    m.umount()

@@ -79,7 +79,7 @@ class Session:
 
     def __init__(self, number, digest, acceptor):
         self.number, self.digest, self.acceptor = number, digest, acceptor
-        self.sealer = self.signer = None
+        self.sealer = self.signer = self.user = None
         self.trees = set()
 
 
@@ -223,6 +223,17 @@ class Connection:
         self.send([frame(out)])
 
     def authenticate(self, session, token):
+        answer = self.accept(session, token)
+        if answer.status == Status.SUCCESS:
+            key = session.acceptor.session_key()
+            session.user = str(session.acceptor.context.initiator_name)
+            session.signer = answer.signing = crypto.Signer(key, session.digest, self.signing)
+            if self.cipher and self.behaviour.sealed:
+                session.sealer = crypto.Sealer(session.number, key, session.digest, self.cipher)
+        return answer
+
+    def accept(self, session, token):
+        """One leg of a log-on, the first or a later one."""
         try:
             token = session.acceptor.step(token)
         except gssapi.exceptions.GSSError as e:
@@ -230,12 +241,23 @@ class Connection:
             return SetupAnswer(Status.LOGON_FAILURE, session.number, b'')
         if not session.acceptor.complete:
             return SetupAnswer(Status.MORE_PROCESSING_REQUIRED, session.number, token)
-        key = session.acceptor.session_key()
-        session.signer = crypto.Signer(key, session.digest, self.signing)
-        if self.cipher and self.behaviour.sealed:
-            session.sealer = crypto.Sealer(session.number, key, session.digest, self.cipher)
         flags = ENCRYPT_DATA if self.behaviour.sealed else 0
-        return SetupAnswer(Status.SUCCESS, session.number, token, flags, session.signer)
+        return SetupAnswer(Status.SUCCESS, session.number, token, flags)
+
+    def log_on_again(self, session, request):
+        """Re-authentication: the same user, and the keys stay ([MS-SMB2] 3.3.5.5.2)."""
+        _, _, _, _, at, length, _ = request.fields('<HBBIIHHQ', 25)
+        if session.acceptor.complete:
+            session.acceptor = self.behaviour.acceptor(self.server.keytab)
+        answer = self.accept(session, request.buffer(at, length, 'security'))
+        if answer.status == Status.MORE_PROCESSING_REQUIRED:
+            raise Fail(answer.status, answer.encode())
+        if answer.status != Status.SUCCESS:
+            raise Fail(answer.status)
+        if str(session.acceptor.context.initiator_name) != session.user:
+            raise Violation('the session changes hands')
+        print(f'liar: {session.user} logs on again', flush=True)
+        return answer.encode()
 
     def handle_protected(self, session, requests):
         pairs, chain = [], {'file': None, 'status': Status.SUCCESS, 'tree': 0}
@@ -285,8 +307,10 @@ class Connection:
             return struct.pack('<HH', 4, 0)
         if command == Cmd.TREE_CONNECT:
             return self.tree_connect(session, request, chain)
-        if command in (Cmd.NEGOTIATE, Cmd.SESSION_SETUP):
-            raise Violation(f'{Cmd(command).name} on the sealed session')
+        if command == Cmd.SESSION_SETUP:
+            return self.log_on_again(session, request)
+        if command == Cmd.NEGOTIATE:
+            raise Violation('NEGOTIATE on an established session')
         if request.tree not in session.trees:
             raise Fail(Status.NETWORK_NAME_DELETED)
         if command == Cmd.TREE_DISCONNECT:

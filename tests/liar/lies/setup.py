@@ -3,7 +3,7 @@
 import os
 
 from .. import crypto, spnego
-from ..wire import Status, patch
+from ..wire import Cmd, Status, patch
 from .base import Lie
 
 
@@ -130,3 +130,21 @@ class LogonFailure(_Setup):
 
     def final(self, conn, answer):
         answer.status, answer.token, answer.signing = Status.LOGON_FAILURE, b'', None
+
+
+class GuestLater(Lie):
+    """Maps the user to guest when the log-on is renewed."""
+
+    at = (Cmd.SESSION_SETUP,)
+
+    def bend(self, request, reply):
+        reply.body = patch(reply.body, 2, 'H', reply.body[2] | 1)
+
+
+class NoTokenLater(Lie):
+    """Renews the log-on without proving the server's identity."""
+
+    at = (Cmd.SESSION_SETUP,)
+
+    def bend(self, request, reply):
+        reply.body = patch(reply.body[:8], 6, 'H', 0)
