@@ -3,7 +3,7 @@
 
 #define NT_PER_S 10000000ll
 #define NSEC_PER_NT 100
-/* st_blksize: what programs copy with; a fraction of a request, so that several can be in flight. */
+/* st_blksize: what programs copy with; less than a request, so that several can be in flight. */
 #define ATTR_BLKSIZE (128 * 1024)
 #define ATTR_WRITE_BITS 0222
 

@@ -292,6 +292,7 @@ static void control_fill_figures(struct control *c, struct answer *a)
 	answer_number(a, "bytes_in", (int64_t)f.chan.bytes_in);
 	answer_number(a, "bytes_out", (int64_t)f.chan.bytes_out);
 	answer_number(a, "buffers", (int64_t)f.buffers);
+	answer_number(a, "nodes", (int64_t)f.fs.nodes);
 	answer_number(a, "errors", (int64_t)f.fs.errors);
 #define X(name) answer_number(a, "ops." #name, (int64_t)f.fs.name);
 	FS_OPS(X)

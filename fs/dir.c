@@ -299,7 +299,7 @@ static bool fill_entry(struct fill *f, struct scan *s)
 		entry_plain(f->op->sh->fs, &s->held.attr, UINT64_MAX, &e);
 	fits = fill_add(f, s->name, &e, s->ord + 1);
 	if (fits && n != NULL) {
-		n->attr = s->held.attr;
+		node_told(n, &s->held.attr, n->write_seq);
 		node_remember(t, n);
 		f->ids[f->n_ids++] = n->id;
 	}

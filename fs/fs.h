@@ -85,6 +85,7 @@ struct fs_stats {
 #undef X
 	uint64_t bytes_read, bytes_written;
 	uint64_t errors; /* replies with an errno other than ENOENT */
+	uint64_t nodes;	 /* in the inode table, at the moment */
 };
 /* For fn() of shard_call(): borrowed. */
 const struct fs_stats *shard_stats(struct shard *s);

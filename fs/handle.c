@@ -107,6 +107,12 @@ void handle_pin_mtime(struct node *n, uint64_t as_of, uint64_t mtime)
 	}
 }
 
+void handle_pin_nothing(struct handle *h)
+{
+	h->wrote = false;
+	h->pin_mtime = 0;
+}
+
 bool node_is_open(const struct node *n)
 {
 	return n->handles != NULL || n->n_opening > 0;

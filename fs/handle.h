@@ -56,6 +56,8 @@ void handle_close_fid(struct shard *sh, const struct smb_fid *fid, uint64_t mtim
  * last one: unless there were later ones, it is to stay when we close.
  */
 void handle_pin_mtime(struct node *n, uint64_t as_of, uint64_t mtime);
+/* A time was set through the handle: until its next write it stays by itself. */
+void handle_pin_nothing(struct handle *h);
 
 /* The file is open, or about to be. */
 bool node_is_open(const struct node *n);

@@ -41,6 +41,7 @@ struct node {
 	bool hidden; /* deleted, but for open handles: its name is our own invention */
 
 	struct smb_attr attr;	 /* what the kernel was last told */
+	uint64_t attr_as_of;	 /* write_seq when the server was asked for that */
 	uint64_t changed_ns;	 /* when we last changed the file; loop clock */
 	struct handle *handles;
 	uint32_t n_opening;	 /* handles to be */
@@ -74,8 +75,14 @@ struct node *itab_enter(struct itab *t, struct node *parent, const char *name, u
 
 /* The name is gone. */
 void itab_unlink(struct itab *t, struct node *n);
-/* Renames, hides; whatever was linked at the new place is unlinked.  Nothing if `n` is not linked. */
+/* Renames, hides; what was linked there is unlinked.  Does nothing if `n` is not linked itself. */
 void itab_move(struct itab *t, struct node *n, struct node *parent, const char *name, bool hide);
+
+static inline void node_told(struct node *n, const struct smb_attr *a, uint64_t as_of)
+{
+	n->attr = *a;
+	n->attr_as_of = as_of;
+}
 
 /* The kernel was told (+1) or takes back (-n). */
 void node_remember(struct itab *t, struct node *n);

@@ -185,7 +185,7 @@ static void write_go(struct op *op)
 	chan_submit(op->sh->chan, r);
 }
 
-/* The payload where it arrived, with the headroom that smb_write() needs, or a copy of a small one. */
+/* The payload where it arrived, with the headroom of smb_write(), or a copy of a small one. */
 static struct buf *write_buf(struct shard *sh, const char *data, size_t len)
 {
 	struct buf *b = sh->cur_buf;

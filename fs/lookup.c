@@ -105,7 +105,7 @@ static void attr_answer(struct op *op, int err)
 	if (err != 0)
 		/* Of an open file programs expect EIO; and a read may be what asks. */
 		fs_reply_err(op, op->h != NULL && op->lost != 0 ? -EIO : err);
-	else if (fs_reply_attr(op, op->node) == 0)
+	else if (fs_reply_attr(op, op->node, op->sh->fs->cfg.attr_timeout_ns) == 0)
 		handle_pin_mtime(op->node, op->as_of, op->attr.mtime);
 	op_end(op);
 }
@@ -117,7 +117,7 @@ static void getattr_done(struct op *op)
 	/* Without a server the root is as it was, or its status could not be read. */
 	if (op->lost != 0 && op->node->id == INODE_ROOT) {
 		op->attr = op->node->attr;
-		fs_reply_attr(op, op->node);
+		fs_reply_attr(op, op->node, 0);
 		op_end(op);
 		return;
 	}
@@ -189,8 +189,10 @@ static bool setattr_has_basic(const struct op *op)
  * closed, unless a time was set through that very handle.  So each of them is
  * told.
  */
-static void setattr_other_writers(struct op *op, const struct handle *h)
+static void setattr_other_writers(struct op *op, struct handle *h)
 {
+	if (op->basic.mtime != 0)
+		handle_pin_nothing(h);
 	for (struct handle *o = op->node->handles; o != NULL && op->n_reqs < OP_REQS - 3;
 	     o = o->next) {
 		struct pkt p;
@@ -199,11 +201,13 @@ static void setattr_other_writers(struct op *op, const struct handle *h)
 			continue;
 		pkt_init(&p, op->sh->pool, op->sh->tree.id, 0);
 		op_set_basic(op, &p, &o->fid);
+		if (op->basic.mtime != 0)
+			handle_pin_nothing(o);
 		chan_submit(op->sh->chan, p.head);
 	}
 }
 
-static void setattr_by_handle(struct op *op, const struct handle *h)
+static void setattr_by_handle(struct op *op, struct handle *h)
 {
 	const struct smb_fid *fid = &h->fid;
 	struct pkt p;
@@ -250,11 +254,32 @@ static void setattr_by_path(struct op *op)
 	op_send(op, &p, setattr_done);
 }
 
+/*
+ * Nothing that the server could hold is to be changed, as with most of what
+ * tar and cp -a do: no news, then, and none that the kernel should rely on.
+ */
+static bool setattr_is_idle(struct op *op)
+{
+	const struct node *n = op->node;
+
+	if (op->truncate || setattr_has_basic(op) || n->attr_as_of != n->write_seq ||
+	    n->attr.mtime == 0)
+		return false;
+	op->attr = n->attr;
+	op->as_of = n->attr_as_of;
+	return true;
+}
+
 static void setattr_go(struct op *op)
 {
 	struct handle *h = op->h;
 
 	if (op->fr == NULL) {
+		op_end(op);
+		return;
+	}
+	if (setattr_is_idle(op)) {
+		fs_reply_attr(op, op->node, 0);
 		op_end(op);
 		return;
 	}

@@ -76,7 +76,7 @@ static void open_revalidate(struct op *op)
 	if (n->attr.size != op->attr.size || n->attr.mtime != op->attr.mtime ||
 	    n->attr.ctime != op->attr.ctime)
 		fuse_lowlevel_notify_inval_inode(op->sh->fs->se, n->id, -1, 0);
-	n->attr = op->attr;
+	node_told(n, &op->attr, op->as_of);
 }
 
 static void open_done(struct op *op)
@@ -128,6 +128,7 @@ static void open_go(struct op *op)
 		op_fail(op, err);
 		return;
 	}
+	op->as_of = n->write_seq;
 	op_begin(op, &p, path.n);
 	op_create(op, &p, path, open_access(op->flags), 0, FILE_OPEN, FILE_NON_DIRECTORY_FILE);
 	if (op->truncate) {
@@ -217,8 +218,10 @@ static void create_go(struct op *op)
 		  FILE_NON_DIRECTORY_FILE);
 	if (op->truncate)
 		op_set_eof(op, &p, NULL, 0);
-	if (op->node != NULL)
+	if (op->node != NULL) {
 		handle_drop_heads(op->node);
+		op->as_of = op->node->write_seq;
+	}
 	op_query_all(op, &p, NULL);
 	op_send(op, &p, create_done);
 }
@@ -275,7 +278,8 @@ void ops_release(fuse_req_t fr, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct shard *sh = shard_self();
 	struct handle *h = handle_of(fi);
-	struct op *op = op_new(sh, fr, h->scan != NULL ? &sh->stats.releasedir : &sh->stats.release);
+	uint64_t *counter = h->scan != NULL ? &sh->stats.releasedir : &sh->stats.release;
+	struct op *op = op_new(sh, fr, counter);
 
 	(void)ino;
 	handle_put(sh, h);

@@ -57,7 +57,7 @@ int fs_reply_entry(struct op *op, struct node *n)
 	if (fr == NULL)
 		return -ENOENT;
 	entry_fill(f, n, &op->attr, 0, &e);
-	n->attr = op->attr;
+	node_told(n, &op->attr, op->as_of);
 	node_remember(f->itab, n);
 	err = fuse_reply_entry(fr, &e);
 	if (err != 0)
@@ -75,7 +75,7 @@ int fs_reply_create(struct op *op, struct node *n, struct fuse_file_info *fi)
 	if (fr == NULL)
 		return -ENOENT;
 	entry_fill(f, n, &op->attr, 0, &e);
-	n->attr = op->attr;
+	node_told(n, &op->attr, op->as_of);
 	node_remember(f->itab, n);
 	err = fuse_reply_create(fr, &e, fi);
 	if (err != 0)
@@ -83,7 +83,7 @@ int fs_reply_create(struct op *op, struct node *n, struct fuse_file_info *fi)
 	return err;
 }
 
-int fs_reply_attr(struct op *op, struct node *n)
+int fs_reply_attr(struct op *op, struct node *n, uint64_t timeout_ns)
 {
 	fuse_req_t fr = reply_take(op);
 	const struct fs_config *cfg = &op->sh->fs->cfg;
@@ -91,9 +91,9 @@ int fs_reply_attr(struct op *op, struct node *n)
 
 	if (fr == NULL)
 		return -ENOENT;
-	n->attr = op->attr;
+	node_told(n, &op->attr, op->as_of);
 	attr_to_stat(cfg, &op->attr, n->id, &st);
-	return fuse_reply_attr(fr, &st, (double)cfg->attr_timeout_ns / NS_PER_S);
+	return fuse_reply_attr(fr, &st, (double)timeout_ns / NS_PER_S);
 }
 
 int fs_reply_open(struct op *op, const struct fuse_file_info *fi)

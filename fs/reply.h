@@ -13,7 +13,7 @@ void fs_reply_none(fuse_req_t fr);
 /* The attributes are op->attr; they become the node's.  Counts the lookup. */
 int fs_reply_entry(struct op *op, struct node *n);
 int fs_reply_create(struct op *op, struct node *n, struct fuse_file_info *fi);
-int fs_reply_attr(struct op *op, struct node *n);
+int fs_reply_attr(struct op *op, struct node *n, uint64_t timeout_ns);
 int fs_reply_open(struct op *op, const struct fuse_file_info *fi);
 int fs_reply_data(struct op *op, struct slice data);
 int fs_reply_write(struct op *op, size_t n);

@@ -299,5 +299,6 @@ struct loop *shard_loop(struct shard *s)
 
 const struct fs_stats *shard_stats(struct shard *s)
 {
+	s->stats.nodes = itab_count(s->fs->itab);
 	return &s->stats;
 }

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent / "lab"))
 
 from client import Client  # noqa: E402
 from lab import Kdc, Smbd  # noqa: E402
+from pair import make_pair  # noqa: E402
 
 DEADLINE_S = 120
 
@@ -106,6 +107,12 @@ def sbin(client):
     finally:
         for name in names:
             name.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def pair(mount, smbd, request):
+    """A fresh directory of a fresh mount, and the same directory on the server; see lab/pair.py."""
+    return make_pair(mount(), smbd, request.node.name)
 
 
 @pytest.fixture
