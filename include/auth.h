@@ -43,7 +43,7 @@ struct auth_info {
 struct auth;
 
 /*
- * To be called once, first thing in main(), before any thread and before any
+ * To be called once, when the policy is known, before any thread and before any
  * GSSAPI call: takes NTLM out of the process unless `ntlm`, and switches off
  * canonicalisation of host names whatever krb5.conf says.
  */
