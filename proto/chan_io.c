@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Where the bytes go.  Out: a message is encoded, sealed and sent from one
- * buffer.  In: the stream is received into a large pooled buffer, length
+ * buffer, at the end of the loop's turn; small ones are copied behind each
+ * other before, so that all of a turn leave by one system call and wake the
+ * server once.  In: the stream is received into a large pooled buffer, length
  * prefix first.  A large frame stays where it arrived and that buffer itself
  * is handed to the channel, so payload is not copied; only what was received
  * behind the frame's end (at most the little that fits behind it) moves to the
@@ -13,12 +15,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "smb.h"
 
 /* Frames up to this size are copied out of the receive buffer. */
 #define IO_SMALL_FRAME (64u * 1024u)
+/* Frames up to this size are copied to leave together, up to so many bytes. */
+#define IO_GATHER_FRAME 2048u
+#define IO_GATHER (64u * 1024u)
 /* What remains of a frame is waited for in one piece from this size on. */
 #define IO_WANT_MIN (128u * 1024u)
 /* An idle connection is touched so often: NAT boxes and servers forget idle ones. */
@@ -34,8 +40,9 @@ struct chan_io {
 
 	struct buf *rx;	   /* bytes received and not consumed: off, len */
 	uint32_t wanted;   /* what the transport was asked to wait for */
-	uint32_t tx_sent;  /* of chan_output() */
-	int err;	   /* found inside a submit: to be acted on from the loop */
+	struct buf *tx;	   /* small frames on their way out: off, len */
+	uint32_t tx_sent;  /* of chan_output(), which comes behind them */
+	struct timer turn; /* the end of the loop's turn, when there is something to send */
 
 	uint64_t echo_ns, heard_ns; /* interval; when something last moved */
 	struct req echo;
@@ -62,21 +69,64 @@ static void io_die(struct chan_io *io, int err, const char *why)
 	if (io->loop != NULL) {
 		loop_del(io->loop, &io->watch);
 		loop_timer_del(io->loop, &io->tick);
+		loop_timer_del(io->loop, &io->turn);
 	}
 	chan_fail(io->chan, err);
 	if (lost != NULL)
 		lost(io->lost_arg);
 }
 
-/* Sends until the socket is full.  Never completes a request: see chan_submit(). */
+/* Copies what is small; returns the large frame behind it, if there is one. */
+static struct buf *io_gather(struct chan_io *io)
+{
+	struct buf *tx = io->tx, *b;
+
+	if (io->tx_sent != 0)
+		return chan_output(io->chan);
+	while ((b = chan_output(io->chan)) != NULL && b->len <= IO_GATHER_FRAME &&
+	       b->len <= tx->cap - tx->off - tx->len) {
+		memcpy(buf_data(tx) + tx->len, buf_data(b), b->len);
+		tx->len += b->len;
+		chan_sent(io->chan);
+	}
+	return b;
+}
+
+/* `n` bytes of what was gathered, and of the large frame `b` behind it, are gone. */
+static void io_sent(struct chan_io *io, struct buf *b, uint32_t n)
+{
+	struct buf *tx = io->tx;
+
+	if (n < tx->len) {
+		tx->off += n;
+		tx->len -= n;
+		return;
+	}
+	io->tx_sent += n - tx->len;
+	tx->off = 0;
+	tx->len = 0;
+	if (b != NULL && io->tx_sent == b->len) {
+		io->tx_sent = 0;
+		chan_sent(io->chan);
+	}
+}
+
+/* Sends until the socket is full.  Not from inside a submit: requests may complete. */
 static void io_flush(struct chan_io *io)
 {
-	struct buf *b;
+	struct buf *tx = io->tx, *b;
 
-	while (io->err == 0 && (b = chan_output(io->chan)) != NULL) {
-		struct iovec iov = { buf_data(b) + io->tx_sent, b->len - io->tx_sent };
-		ssize_t n = io->t->ops->writev(io->t, &iov, 1);
+	loop_timer_del(io->loop, &io->turn);
+	while ((b = io_gather(io)) != NULL || tx->len > 0) {
+		struct iovec iov[2];
+		ssize_t n;
+		int k = 0;
 
+		if (tx->len > 0)
+			iov[k++] = (struct iovec){ buf_data(tx), tx->len };
+		if (b != NULL)
+			iov[k++] = (struct iovec){ buf_data(b) + io->tx_sent, b->len - io->tx_sent };
+		n = io->t->ops->writev(io->t, iov, k);
 		if (n == -EAGAIN) {
 			loop_mod(io->loop, &io->watch, EPOLLIN | EPOLLOUT);
 			return;
@@ -84,16 +134,11 @@ static void io_flush(struct chan_io *io)
 		if (n == -EINTR)
 			continue;
 		if (n < 0) {
-			io->err = (int)n;
-			io_tick_at(io, 0);
+			io_die(io, (int)n, "the connection broke while sending");
 			return;
 		}
 		io->heard_ns = loop_now_ns();
-		io->tx_sent += (uint32_t)n;
-		if (io->tx_sent == b->len) {
-			io->tx_sent = 0;
-			chan_sent(io->chan);
-		}
+		io_sent(io, b, (uint32_t)n);
 	}
 	loop_mod(io->loop, &io->watch, EPOLLIN);
 	if (chan_error(io->chan) != 0)
@@ -106,24 +151,31 @@ static bool io_starved(const struct chan_io *io)
 	return chan_starved(io->chan) && chan_in_flight(io->chan) == 0;
 }
 
-/*
- * From inside chan_submit(), where no request may complete: a channel that is
- * dead completes its requests from the loop.
- */
+static void io_turn(struct timer *t)
+{
+	struct chan_io *io = (struct chan_io *)((char *)t - offsetof(struct chan_io, turn));
+
+	io_flush(io);
+	if (io->why[0] == '\0' && io_starved(io))
+		io_die(io, -EBADMSG, "the server sent too few credits to go on");
+}
+
+/* From inside chan_submit(), where no request may complete: all else is the loop's. */
 static void io_kick(void *arg)
 {
 	struct chan_io *io = arg;
 
 	if (io->loop == NULL)
 		return;
-	if (chan_error(io->chan) != 0 || io->err != 0) {
+	if (chan_error(io->chan) != 0) {
 		io_tick_at(io, 0);
 		return;
 	}
 	if (chan_in_flight(io->chan) == 0)
 		io->heard_ns = loop_now_ns();
-	io_flush(io);
-	io_tick_at(io, io_starved(io) ? 0 : io->heard_ns + io->echo_ns);
+	if (io->turn.pos == 0)
+		loop_timer_set(io->loop, &io->turn, 0);
+	io_tick_at(io, io->heard_ns + io->echo_ns);
 }
 
 static void io_echo_done(struct req *r, int err, uint32_t status, struct slice pdu)
@@ -154,18 +206,10 @@ static void io_tick(struct timer *t)
 	uint64_t silent = loop_now_ns() - io->heard_ns;
 	bool waiting;
 
-	if (io->err != 0)
-		io_die(io, io->err, "the connection broke while sending");
 	if (chan_error(io->chan) != 0) {
 		io_die(io, chan_error(io->chan), "the session reached the limit of its keys");
 		/* Completes what was submitted after the channel's death. */
 		chan_output(io->chan);
-		return;
-	}
-	if (io_starved(io))
-		io_flush(io);
-	if (io_starved(io)) {
-		io_die(io, -EBADMSG, "the server sent too few credits to go on");
 		return;
 	}
 	waiting = chan_in_flight(io->chan) > 0 || chan_starved(io->chan);
@@ -178,6 +222,7 @@ static void io_tick(struct timer *t)
 		uint64_t heard = io->heard_ns;
 
 		io_echo(io);
+		io_flush(io);
 		/* Sending is no sign of life when nothing was heard for long. */
 		if (waiting)
 			io->heard_ns = heard;
@@ -280,7 +325,10 @@ static void io_ready(struct watch *w, uint32_t revents)
 {
 	struct chan_io *io = (struct chan_io *)((char *)w - offsetof(struct chan_io, watch));
 
-	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	/* To open a large reply takes so long that the server had better work meanwhile. */
+	if (io->turn.pos != 0)
+		io_flush(io);
+	if ((revents & (EPOLLIN | EPOLLHUP | EPOLLERR)) && io->why[0] == '\0')
 		io_receive(io);
 	if ((revents & EPOLLOUT) && io->why[0] == '\0')
 		io_flush(io);
@@ -297,9 +345,11 @@ struct chan_io *chan_io_new(struct transport *t, uint32_t channel_number, uint16
 	io->pool = bufpool_new();
 	io->chan = chan_new(io->pool, channel_number, max_credits, io_kick, io);
 	io->rx = buf_new(io->pool, BUF_LARGE);
+	io->tx = buf_new(io->pool, IO_GATHER);
 	io->wanted = 1;
 	io->watch = (struct watch){ .fd = t->fd, .events = EPOLLIN, .ready = io_ready };
 	io->tick.fire = io_tick;
+	io->turn.fire = io_turn;
 	io->echo_ns = echo_s * NS_PER_S;
 	io->heard_ns = loop_now_ns();
 	return io;
@@ -312,6 +362,7 @@ void chan_io_free(struct chan_io *io)
 	chan_io_detach(io);
 	chan_free(io->chan);
 	buf_free(io->rx);
+	buf_free(io->tx);
 	bufpool_free(io->pool);
 	io->t->ops->free(io->t);
 	free(io);
@@ -328,6 +379,8 @@ int chan_io_attach(struct chan_io *io, struct loop *l)
 	io->loop = l;
 	/* Looks at once for what was submitted, or died, in between. */
 	io_tick_at(io, 0);
+	if (io->why[0] == '\0')
+		loop_timer_set(l, &io->turn, 0);
 	return 0;
 }
 
@@ -338,6 +391,7 @@ void chan_io_detach(struct chan_io *io)
 	if (io->why[0] == '\0')
 		loop_del(io->loop, &io->watch);
 	loop_timer_del(io->loop, &io->tick);
+	loop_timer_del(io->loop, &io->turn);
 	io->watch.events = EPOLLIN;
 	io->loop = NULL;
 }
