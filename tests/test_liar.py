@@ -213,9 +213,10 @@ ENDS_SIGNED = {
 # Lies in a body: at least the operation fails.
 FAILS = {
     "read-too-long", "read-offset-in-header", "read-offset-outside", "read-length-outside",
-    "read-cut", "error-too-long", "write-too-much", "entry-backwards", "entry-outside",
-    "entry-into-itself", "entry-unaligned", "entry-loop", "entry-name-outside",
-    "entry-name-into-next", "entry-cut", "page-too-long", "pages-empty",
+    "read-cut", "error-too-long", "write-too-much", "write-less", "write-nothing",
+    "size-negative", "entry-backwards", "entry-outside", "entry-into-itself", "entry-unaligned",
+    "entry-loop", "entry-name-outside", "entry-name-into-next", "entry-cut", "page-too-long",
+    "pages-empty",
 }
 
 # Names that must not reach the kernel; the directory may be listed without them.
@@ -270,6 +271,8 @@ def meet(lie, path):
         return os.listdir(path)
     elif Cmd.READ in at:
         return (path / "file").read_bytes()
+    elif Cmd.CREATE in at:
+        return os.stat(path / "file")
     for _ in range(1000):
         os.listdir(path)
     return "nothing"

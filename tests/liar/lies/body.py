@@ -59,6 +59,35 @@ class WriteTooMuch(Lie):
         reply.body = patch(reply.body, 4, 'I', struct.unpack_from('<I', request.body, 4)[0] + 1)
 
 
+class WriteLess(Lie):
+    """Claims to have written one byte less than it did, down to nothing."""
+
+    at = (Cmd.WRITE,)
+
+    def bend(self, request, reply):
+        reply.body = patch(reply.body, 4, 'I', struct.unpack_from('<I', request.body, 4)[0] - 1)
+
+
+class WriteNothing(Lie):
+    """Claims success and that nothing was written."""
+
+    at = (Cmd.WRITE,)
+
+    def bend(self, request, reply):
+        reply.body = patch(reply.body, 4, 'I', 0)
+
+
+class SizeNegative(Lie):
+    """Gives files a size that no signed number holds."""
+
+    at = (Cmd.CREATE, Cmd.QUERY_INFO)
+
+    def bend(self, request, reply):
+        size, attributes = (48, 56) if reply.command == Cmd.CREATE else (56, 40)
+        if len(reply.body) > 64 and not reply.body[attributes] & 0x10:      # no directory
+            reply.body = patch(reply.body, size, 'Q', 0xFFFFFFFFFFFFF000)
+
+
 class CreateContextsOutside(Lie):
     """Points to create contexts behind the end of the message."""
 
