@@ -37,7 +37,7 @@ class Liar(Daemon):
 
 @pytest.fixture
 def liar(kdc):
-    """liar("--lie", name): a server that is gone after the test, and that the client never wronged."""
+    """liar("--lie", name): gone after the test, and never wronged by the client."""
     servers = []
 
     def make(*options):
@@ -425,7 +425,7 @@ def test_who_waits_can_be_killed(mount_liar, lie, command, tool):
 
 @pytest.fixture
 def renewing_mount(liar, mount, kdc):
-    """A mount whose ticket ends in seconds, with a newer one in its cache: the log-on is renewed."""
+    """A mount whose ticket ends in seconds, with a newer one in its cache."""
     def make(*argv):
         ccache = kdc.kinit("alice", None, "-l", "6s")
         server = liar(*argv)

@@ -11,7 +11,7 @@ import gssapi
 
 from . import crypto, spnego
 from .share import Share, filetime
-from .wire import (CTX_ENCRYPTION, CTX_NETNAME, CTX_PREAUTH, CTX_SIGNING, DIALECT, FLAG_SIGNED,
+from .wire import (CTX_ENCRYPTION, CTX_PREAUTH, CTX_SIGNING, DIALECT, FLAG_SIGNED,
                    MAX_FRAME, PROTO_SMB2, PROTO_TRANSFORM, SHA512, Cmd, Fail,
                    NegotiateAnswer, SetupAnswer, Status, Violation, contexts,
                    error_body, frame, id_context, join, preauth_context, split)
@@ -180,7 +180,6 @@ class Connection:
             raise Violation('wrong or double negotiate contexts')
         ciphers = ids(offered.get(CTX_ENCRYPTION))
         signings = ids(offered.get(CTX_SIGNING))
-        self.netname = offered.get(CTX_NETNAME)
         self.cipher = next((c for c in self.server.ciphers if c in ciphers), 0)
         self.signing = next((s for s in self.server.signings if s in signings), crypto.CMAC_ID)
         answer = NegotiateAnswer(
