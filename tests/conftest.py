@@ -135,5 +135,6 @@ def pytest_runtest_makereport(item, call):
         return
     for name, value in getattr(item, "funcargs", {}).items():
         if isinstance(value, (Client, Kdc, Smbd)):
-            lines = [line[:300] for line in value.log().splitlines()[-30:]]
+            limit = 80 if isinstance(value, Client) else 10
+            lines = [line[:200] for line in value.log().splitlines()[-limit:]]
             report.sections.append((f"log of {name}", "\n".join(lines)))
