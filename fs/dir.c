@@ -225,7 +225,8 @@ static void entry_plain(const struct fs *f, const struct smb_attr *a, uint64_t i
 
 /*
  * What a page says is as old as the page: a file that we changed since, or may
- * be changing, is left to be asked for by itself.
+ * be changing, is left to be asked for by itself, and so is one that may have
+ * lost its name since.
  */
 static struct node *scan_enter(struct op *op, struct scan *s, struct fuse_entry_param *e)
 {
@@ -234,7 +235,8 @@ static struct node *scan_enter(struct op *op, struct scan *s, struct fuse_entry_
 	struct node *dir = op->h->node, *n;
 
 	n = itab_lookup(f->itab, dir, s->name);
-	if (n != NULL && (node_is_busy(n) || n->changed_ns >= s->page_ns)) {
+	if (n != NULL ? node_is_busy(n) || n->changed_ns >= s->page_ns
+		      : dir->changed_ns >= s->page_ns) {
 		node_put(f->itab, n);
 		entry_plain(f, a, 0, e);
 		return NULL;

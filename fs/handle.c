@@ -113,6 +113,11 @@ void handle_pin_nothing(struct handle *h)
 	h->pin_mtime = 0;
 }
 
+void node_changed(struct node *n)
+{
+	n->changed_ns = loop_now_ns();
+}
+
 bool node_is_open(const struct node *n)
 {
 	return n->handles != NULL || n->n_opening > 0;
@@ -260,7 +265,7 @@ void write_begin(struct op *op, void (*send)(struct op *op))
 	op->write_next = NULL;
 	*n->write_last = op;
 	n->write_last = &op->write_next;
-	n->changed_ns = loop_now_ns();
+	node_changed(n);
 	handle_drop_heads(n);
 	for (struct handle *o = n->handles; o != NULL; o = o->next)
 		o->pin_mtime = 0;
@@ -302,7 +307,7 @@ void write_finish(struct op *op, int err)
 	*at = op->write_next;
 	if (*at == NULL)
 		n->write_last = at;
-	n->changed_ns = loop_now_ns();
+	node_changed(n);
 	op->h->n_ahead--;
 	op->h->ahead_bytes -= op->len;
 	sh->write_bytes -= op->len;

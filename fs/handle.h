@@ -59,6 +59,8 @@ void handle_pin_mtime(struct node *n, uint64_t as_of, uint64_t mtime);
 /* A time was set through the handle: until its next write it stays by itself. */
 void handle_pin_nothing(struct handle *h);
 
+/* Directory pages that were asked for before now know nothing of it any more. */
+void node_changed(struct node *n);
 /* The file is open, or about to be. */
 bool node_is_open(const struct node *n);
 /* Some handle of the node, with write access when asked for; NULL if there is none. */

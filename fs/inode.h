@@ -41,14 +41,17 @@ struct node {
 	bool hidden; /* deleted, but for open handles: its name is our own invention */
 
 	struct smb_attr attr;	 /* what the kernel was last told */
-	uint64_t attr_as_of;	 /* write_seq when the server was asked for that */
-	uint64_t changed_ns;	 /* when we last changed the file; loop clock */
+	uint64_t attr_as_of;	 /* write_seq when the server was asked; NODE_UNSETTLED */
+	uint64_t changed_ns;	 /* when we last changed it, or a name in it; loop clock */
 	struct handle *handles;
 	uint32_t n_opening;	 /* handles to be */
 	struct op *write_first, **write_last; /* in flight, by write_seq */
 	uint64_t write_seq;	 /* of the last one begun */
 	struct op *waiting;	 /* operations that wait for writes */
 };
+
+/* Writes were in flight when the server was asked: its answer may be older than they are. */
+#define NODE_UNSETTLED UINT64_MAX
 
 struct itab;
 

@@ -175,7 +175,7 @@ static void setattr_done(struct op *op)
 {
 	int err = op_error_node(op);
 
-	op->node->changed_ns = loop_now_ns();
+	node_changed(op->node);
 	attr_answer(op, err);
 }
 

@@ -47,6 +47,7 @@ static void mkdir_done(struct op *op)
 		return;
 	}
 	op->node = itab_enter(op->sh->fs->itab, op->parent, op->name, op->attr.file_id, true);
+	node_changed(op->parent);
 	fs_reply_entry(op, op->node);
 	op_end(op);
 }
@@ -186,8 +187,9 @@ static void unlink_done(struct op *op)
 		unlink_undo(op, err);
 		return;
 	}
+	node_changed(op->parent);
 	if (op->node != NULL) {
-		op->node->changed_ns = loop_now_ns();
+		node_changed(op->node);
 		if (err == 0 && op->moved)
 			itab_move(t, op->node, op->parent, op->silly, true);
 		else if (err == 0 || err == -ENOENT)
@@ -268,8 +270,10 @@ static void rename_moved(struct op *op)
 		itab_unlink(t, op->victim);
 	if (op->node != NULL) {
 		itab_move(t, op->node, op->to, op->name_to, false);
-		op->node->changed_ns = loop_now_ns();
+		node_changed(op->node);
 	}
+	node_changed(op->parent);
+	node_changed(op->to);
 	fs_reply_err(op, 0);
 }
 

@@ -88,7 +88,7 @@ static void open_done(struct op *op)
 
 	n->n_opening--;
 	if (op->truncate)
-		n->changed_ns = loop_now_ns();
+		node_changed(n);
 	if (err == 0 && n->file_id != 0 && op->attr.file_id != 0 &&
 	    n->file_id != op->attr.file_id) {
 		itab_unlink(op->sh->fs->itab, n);
@@ -128,7 +128,7 @@ static void open_go(struct op *op)
 		op_fail(op, err);
 		return;
 	}
-	op->as_of = n->write_seq;
+	op->as_of = n->write_first == NULL ? n->write_seq : NODE_UNSETTLED;
 	op_begin(op, &p, path.n);
 	op_create(op, &p, path, open_access(op->flags), 0, FILE_OPEN, FILE_NON_DIRECTORY_FILE);
 	if (op->truncate) {
@@ -176,7 +176,8 @@ static void create_done(struct op *op)
 	}
 	node_put(op->sh->fs->itab, op->node);
 	op->node = itab_enter(op->sh->fs->itab, op->parent, op->name, op->attr.file_id, false);
-	op->node->changed_ns = loop_now_ns();
+	node_changed(op->node);
+	node_changed(op->parent);
 	h = open_handle(op);
 	fi.fh = (uintptr_t)h;
 	if (fs_reply_create(op, op->node, &fi) != 0)
@@ -193,6 +194,7 @@ static void mknod_done(struct op *op)
 		return;
 	}
 	op->node = itab_enter(op->sh->fs->itab, op->parent, op->name, op->attr.file_id, false);
+	node_changed(op->parent);
 	fs_reply_entry(op, op->node);
 	op_end(op);
 }

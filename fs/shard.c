@@ -255,14 +255,16 @@ void shard_op_ended(struct shard *sh)
 		loop_stop(sh->loop);
 }
 
-/* What the server did not answer in time it never will, as far as we are concerned. */
+/*
+ * What the server did not answer in time it never will, as far as we are
+ * concerned.  The loop ends with the last operation: some have another step.
+ */
 static void shard_stop_late(struct timer *t)
 {
 	struct shard *sh = container_of(t, struct shard, stop_timer);
 
 	log_warn("%u operations were still under way at the end", sh->n_ops);
 	chan_fail(sh->chan, -ETIMEDOUT);
-	loop_stop(sh->loop);
 }
 
 static void shard_stop_begin(struct shard *sh, void *arg)

@@ -60,9 +60,18 @@ def test_seeking_in_a_listing(pair):
 def test_deleting_while_listing(pair):
     for i in range(3000):
         (pair.server / f"file{i}").touch()
-    for entry in os.scandir(pair.path):
-        os.unlink(entry.path)
-    assert os.listdir(pair.server) == []
+    listing = os.scandir(pair.path)
+    first = next(listing).name
+    gone = {f"file{i}" for i in range(0, 3000, 3)} - {first}
+    for name in gone:
+        os.unlink(pair / name)
+    # The listing may still have their names, but nothing is there.
+    for entry in listing:
+        assert (pair / entry.name).exists() == (entry.name not in gone)
+        if entry.name not in gone:
+            os.unlink(entry.path)
+            assert not os.path.exists(entry.path)
+    assert os.listdir(pair.server) == [first]
 
 
 def test_nothing_is_remembered_for_longer_than_the_kernel_wants(mount, smbd, request):
