@@ -253,7 +253,7 @@ static int cred_open(const char *path, unsigned int closed, int *out, struct dia
 static int cred_read(const char *path, unsigned int closed, size_t max, struct secret **out,
 		     struct diag *d)
 {
-	int fd, err;
+	int fd = -1, err;
 
 	err = cred_open(path, closed, &fd, d);
 	if (err != 0)
