@@ -395,7 +395,11 @@ static pid_t start_asking(int *master)
 		secret_free(s);
 		_exit(told ? 0 : 1);
 	}
-	CHECK(pid > 0);
+	if (pid < 0) {
+		/* Callers signal the child, and -1 would be everybody. */
+		puts("Bail out! no pseudo-terminal to be had");
+		exit(1);
+	}
 	CHECK(wait_for(*master, "Password for alice@//fs1/s: "));
 	CHECK(!echoes(*master));
 	return pid;
