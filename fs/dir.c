@@ -135,16 +135,12 @@ void ops_opendir(fuse_req_t fr, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct op *op = op_new(sh, fr, &sh->stats.opendir);
 	struct slice path;
 	struct pkt p;
-	int err;
 
 	(void)fi;
 	if (!op_set_node(op, &op->node, ino))
 		return;
-	err = shard_path(sh, op->node, NULL, 0, &path);
-	if (err != 0) {
-		op_fail(op, err);
+	if (!op_path(op, op->node, NULL, &path))
 		return;
-	}
 	op->scan = scan_new();
 	op->scan->page_ns = loop_now_ns();
 	op->asked = sh->max_transact < SCAN_PAGE_LEN ? sh->max_transact : SCAN_PAGE_LEN;

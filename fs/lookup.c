@@ -133,19 +133,14 @@ static void getattr_go(struct op *op)
 	struct slice path = { 0 };
 	struct handle *h;
 	struct pkt p;
-	int err = 0;
 
 	if (op->fr == NULL) {
 		op_end(op);
 		return;
 	}
 	h = op->h != NULL ? op->h : handle_any(op->node, false);
-	if (h == NULL)
-		err = shard_path(op->sh, op->node, NULL, 0, &path);
-	if (err != 0) {
-		op_fail(op, err);
+	if (h == NULL && !op_path(op, op->node, NULL, &path))
 		return;
-	}
 	op->as_of = op->node->write_seq;
 	op_begin(op, &p, path.n);
 	if (h != NULL) {
@@ -232,13 +227,9 @@ static void setattr_by_path(struct op *op)
 	uint32_t access = FILE_READ_ATTRIBUTES;
 	struct slice path;
 	struct pkt p;
-	int err;
 
-	err = shard_path(op->sh, op->node, NULL, 0, &path);
-	if (err != 0) {
-		op_fail(op, err);
+	if (!op_path(op, op->node, NULL, &path))
 		return;
-	}
 	if (op->truncate)
 		access |= FILE_WRITE_DATA;
 	if (setattr_has_basic(op))

@@ -58,16 +58,12 @@ void ops_mkdir(fuse_req_t fr, fuse_ino_t parent, const char *name, mode_t mode)
 	struct op *op = op_new(sh, fr, &sh->stats.mkdir);
 	struct slice path;
 	struct pkt p;
-	int err;
 
 	(void)mode;
 	if (!op_set_node(op, &op->parent, parent) || !op_set_name(op, op->name, name))
 		return;
-	err = shard_path(sh, op->parent, op->name, 0, &path);
-	if (err != 0) {
-		op_fail(op, err);
+	if (!op_path(op, op->parent, op->name, &path))
 		return;
-	}
 	op_begin(op, &p, path.n);
 	op_create(op, &p, path, FILE_READ_ATTRIBUTES, FILE_ATTRIBUTE_DIRECTORY, FILE_CREATE,
 		  FILE_DIRECTORY_FILE);

@@ -78,6 +78,8 @@ void op_fail(struct op *op, int err);
  */
 bool op_set_node(struct op *op, struct node **field, fuse_ino_t ino);
 bool op_set_name(struct op *op, char *field, const char *name);
+/* shard_path() in slot 0, with the same way out. */
+bool op_path(struct op *op, const struct node *n, const char *name, struct slice *out);
 
 /* A packet with room for `payload` bytes of paths. */
 void op_begin(struct op *op, struct pkt *p, size_t payload);

@@ -203,17 +203,13 @@ static void create_go(struct op *op)
 {
 	struct slice path;
 	struct pkt p;
-	int err;
 
 	if (op->fr == NULL) {
 		op_end(op);
 		return;
 	}
-	err = shard_path(op->sh, op->parent, op->name, 0, &path);
-	if (err != 0) {
-		op_fail(op, err);
+	if (!op_path(op, op->parent, op->name, &path))
 		return;
-	}
 	op_begin(op, &p, path.n);
 	op_create(op, &p, path, open_access(op->flags),
 		  op->basic.attributes, op->flags & O_EXCL ? FILE_CREATE : FILE_OPEN_IF,
@@ -252,7 +248,6 @@ void ops_mknod(fuse_req_t fr, fuse_ino_t parent, const char *name, mode_t mode, 
 	struct op *op = op_new(sh, fr, NULL);
 	struct slice path;
 	struct pkt p;
-	int err;
 
 	(void)dev;
 	if (!S_ISREG(mode)) {
@@ -261,11 +256,8 @@ void ops_mknod(fuse_req_t fr, fuse_ino_t parent, const char *name, mode_t mode, 
 	}
 	if (!op_set_node(op, &op->parent, parent) || !op_set_name(op, op->name, name))
 		return;
-	err = shard_path(sh, op->parent, op->name, 0, &path);
-	if (err != 0) {
-		op_fail(op, err);
+	if (!op_path(op, op->parent, op->name, &path))
 		return;
-	}
 	op_begin(op, &p, path.n);
 	op_create(op, &p, path, FILE_READ_ATTRIBUTES,
 		  mode & S_IWUSR ? FILE_ATTRIBUTE_NORMAL : FILE_ATTRIBUTE_READONLY, FILE_CREATE,

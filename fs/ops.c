@@ -105,6 +105,15 @@ bool op_set_name(struct op *op, char *field, const char *name)
 	return true;
 }
 
+bool op_path(struct op *op, const struct node *n, const char *name, struct slice *out)
+{
+	int err = shard_path(op->sh, n, name, 0, out);
+
+	if (err != 0)
+		op_fail(op, err);
+	return err == 0;
+}
+
 void op_begin(struct op *op, struct pkt *p, size_t payload)
 {
 	op->n_reqs = 0;

@@ -50,7 +50,6 @@ void ops_statfs(fuse_req_t fr, fuse_ino_t ino)
 	struct op *op = op_new(sh, fr, &sh->stats.statfs);
 	struct slice path;
 	struct pkt p;
-	int err;
 
 	(void)ino;
 	if (sh->statfs_ns != 0 && (chan_error(sh->chan) != 0 ||
@@ -61,11 +60,8 @@ void ops_statfs(fuse_req_t fr, fuse_ino_t ino)
 	}
 	if (!op_set_node(op, &op->node, INODE_ROOT))
 		return;
-	err = shard_path(sh, op->node, NULL, 0, &path);
-	if (err != 0) {
-		op_fail(op, err);
+	if (!op_path(op, op->node, NULL, &path))
 		return;
-	}
 	op_begin(op, &p, path.n);
 	op_create(op, &p, path, FILE_READ_ATTRIBUTES, 0, FILE_OPEN, FILE_DIRECTORY_FILE);
 	smb_query_info(&p, op_req(op, statfs_size_done), NULL, SMB2_0_INFO_FILESYSTEM,
