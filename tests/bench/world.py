@@ -17,8 +17,10 @@ from client import Client, mount_line
 from lab import ADDRESS, HOST, NTLM_PASSWORD, SHARE, Kdc, LabError, Smbd, tool, wait_for
 
 MIB = 1 << 20
-# Disks must not matter, and the laboratory's directories follow the temporary directory.
+# Disks must not matter; the laboratory's directories follow the temporary directory.
 RAM = "/dev/shm"
+# Files on the share at the same time, in sizes of the largest: read, parts, written, put, quarters.
+RAM_SIZES = 8
 
 
 def sh(argv, timeout=120, **kwargs):
@@ -57,13 +59,23 @@ def forget_pages(path):
     os.close(fd)
 
 
-def cpu_of(pids):
-    """Seconds of processor time that these processes have used."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+class Meter:
+    """Processor time of other processes from now on, as long as they live."""
+
+    def __init__(self, pids):
+        self.before = {pid: self._now(pid) for pid in pids}
+
+    @staticmethod
+    def _now(pid):
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def spent(self):
+        """Seconds, user and system."""
+        return sum(max(0, self._now(pid) - before) for pid, before in self.before.items())
 
 
 def cpu_of_children():
@@ -142,6 +154,10 @@ class Peer:
         self.top.mkdir()
         self.root = self.top
         self.env = {**os.environ, "HOME": str(self.dir)}
+
+    @property
+    def pids(self):
+        return [self.process.pid]
 
     def argv(self):
         raise NotImplementedError
@@ -226,6 +242,10 @@ class World:
     """Made once for a run.  server(cipher) starts a server when it is first asked for."""
 
     def __init__(self, build, size):
+        room = os.statvfs(RAM)
+        available = int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1))
+        if min(room.f_bavail * room.f_frsize, available * 1024) < RAM_SIZES * size:
+            raise LabError(f"{RAM} has no room for {RAM_SIZES} files of {size // MIB} MiB: use --size")
         tempfile.tempdir = RAM
         self.size = size
         self.kdc = Kdc()
@@ -247,6 +267,11 @@ class World:
             self._servers[cipher] = Smbd(self.kdc, {"server smb3 encryption algorithms": cipher})
             self._listen_on_445(self._servers[cipher])
         return self._servers[cipher]
+
+    def server_pids(self, server):
+        """The processes that serve connections."""
+        pid = server.process.pid
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
     def _listen_on_445(self, server):
         text = server.conf.read_text()
