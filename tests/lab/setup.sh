@@ -35,6 +35,8 @@ packages_install() (
 	while read -r package _ services; do
 		case " $* " in *" $package "*) ;; *) continue ;; esac
 		for service in $services; do
+			# Debian 13 has put samba-ad-dc into a package of its own.
+			[ -e "/etc/init.d/$service" ] || continue
 			if command -v systemctl >/dev/null; then
 				systemctl disable --quiet "$service"
 			else
