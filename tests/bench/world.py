@@ -1,4 +1,4 @@
-"""What the benchmarks run in: one KDC, one server per cipher, the program under test and its peers."""
+"""What the benchmarks run in: a KDC, one server at a time, the program under test, its peers."""
 
 import os
 import resource
@@ -25,8 +25,9 @@ RAM_SIZES = 8
 
 def sh(argv, timeout=120, **kwargs):
     """Run to the end; returns what it printed, LabError if it failed."""
-    done = subprocess.run(list(map(str, argv)), text=True, timeout=timeout, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **kwargs)
+    done = subprocess.run(list(map(str, argv)), text=True, timeout=timeout,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False, **kwargs)
     if done.returncode != 0:
         raise LabError(f"{' '.join(map(str, argv))}: exit {done.returncode}\n{done.stdout}")
     return done.stdout
@@ -36,7 +37,8 @@ def together(argvs, timeout=120):
     """Run several commands at the same time; returns the seconds until the last one ended."""
     begin = time.monotonic()
     running = [subprocess.Popen(list(map(str, argv)), stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for argv in argvs]
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+               for argv in argvs]
     for process in running:
         _, error = process.communicate(timeout=timeout)
         if process.returncode != 0:
@@ -85,11 +87,12 @@ def cpu_of_children():
 
 def memory_of(pid, key):
     """A line of /proc/PID/status in KiB: VmRSS, VmHWM."""
-    return int(re.search(rf"^{key}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M).group(1))
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"^{key}:\s+(\d+)", status, re.MULTILINE).group(1))
 
 
 class DelayProxy:
-    """A TCP relay that keeps every byte for `delay_s` in each direction: round trips become visible."""
+    """A TCP relay that keeps every byte for `delay_s` in each direction: a server far away."""
 
     def __init__(self, port, delay_s):
         self.delay_s = delay_s
@@ -214,7 +217,8 @@ class Rclone(Peer):
         self.env |= {"RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_LAB_TYPE": "smb",
                      "RCLONE_CONFIG_LAB_HOST": ADDRESS, "RCLONE_CONFIG_LAB_USER": "alice",
                      "RCLONE_CONFIG_LAB_PORT": str(self.server.port),
-                     "RCLONE_CONFIG_LAB_DOMAIN": "EXAMPLE", "RCLONE_CONFIG_LAB_PASS": secret.strip()}
+                     "RCLONE_CONFIG_LAB_DOMAIN": "EXAMPLE",
+                     "RCLONE_CONFIG_LAB_PASS": secret.strip()}
         return [tool("rclone"), "mount", f"lab:{SHARE}", str(self.top)]
 
 
@@ -243,9 +247,9 @@ class World:
 
     def __init__(self, build, size):
         room = os.statvfs(RAM)
-        available = int(re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1))
-        if min(room.f_bavail * room.f_frsize, available * 1024) < RAM_SIZES * size:
-            raise LabError(f"{RAM} has no room for {RAM_SIZES} files of {size // MIB} MiB: use --size")
+        free = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
+        if min(room.f_bavail * room.f_frsize, int(free.group(1)) * 1024) < RAM_SIZES * size:
+            raise LabError(f"no memory for {RAM_SIZES} files of {size // MIB} MiB: use --size")
         tempfile.tempdir = RAM
         self.size = size
         self.kdc = Kdc()
@@ -308,7 +312,7 @@ class World:
     def smbclient(self, server, command):
         """Seconds that smbclient itself gives for one get or put: without its log-on."""
         text = sh(self.smbclient_argv(server, command), env=self.kdc.env(self.ccache))
-        found = re.search(r"\(([\d.]+) KiloBytes/sec\)", text) or re.search(r"\(([\d.]+) kb/s\)", text)
+        found = re.search(r"\(([\d.]+) (?:KiloBytes/sec|kb/s)\)", text)
         if not found:
             raise LabError(f"smbclient {command}: {text}")
         return self.size / 1024 / float(found.group(1))
