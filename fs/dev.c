@@ -16,6 +16,10 @@
 
 #include "log.h"
 
+/* Requests per turn at most; turns after which it is tried whether there are several. */
+#define DEV_BURST_MAX 16u
+#define DEV_PROBE 16u
+
 /*
  * No file here has a set-uid bit or capabilities that a write would have to
  * take away.  Unless it is told so by this flag, which libfuse 3.14 does not
@@ -69,36 +73,52 @@ static void dev_gone(struct shard *sh)
 	fs_tell_control(sh->fs, sh->fs->on_gone, sh->fs->arg);
 }
 
-static void dev_ready(struct watch *w, uint32_t revents)
+/* One request; false when there is none, or no more will come. */
+static bool dev_take(struct shard *sh)
 {
-	struct shard *sh = container_of(w, struct shard, dev);
 	struct fuse_buf fb = { 0 };
 	ssize_t n;
 
-	(void)revents;
 	if (sh->cur_buf == NULL)
 		sh->cur_buf = buf_new(sh->pool, BUF_LARGE);
 	fb.mem = sh->cur_buf->mem + BUF_FUSE_OFF;
-	n = read(w->fd, fb.mem, sh->cur_buf->cap - BUF_FUSE_OFF);
+	n = read(sh->dev.fd, fb.mem, sh->cur_buf->cap - BUF_FUSE_OFF);
 	if (n < 0) {
 		/* ENOENT: the request was interrupted before it was read. */
 		if (errno == EAGAIN || errno == EINTR || errno == ENOENT)
-			return;
+			return false;
 		if (errno != ENODEV)
 			log_err("/dev/fuse: %s", strerror(errno));
 		dev_gone(sh);
-		return;
+		return false;
 	}
 	fb.size = (size_t)n;
 	fuse_session_process_buf(sh->fs->se, &fb);
 	if (fuse_session_exited(sh->fs->se)) {
 		dev_gone(sh);
-		return;
+		return false;
 	}
 	if (!sh->fs->ready) {
 		sh->fs->ready = true;
 		fs_tell_control(sh->fs, sh->fs->on_ready, sh->fs->arg);
 	}
+	return true;
+}
+
+/*
+ * Where several requests come at once, as with read-ahead, a turn of the loop
+ * and a packet serve them all.  Where they come one by one, the look for
+ * another would cost a system call each, and is taken only now and then.
+ */
+static void dev_ready(struct watch *w, uint32_t revents)
+{
+	struct shard *sh = container_of(w, struct shard, dev);
+	unsigned int n = 0, max = sh->dev_eager ? DEV_BURST_MAX : 1;
+
+	(void)revents;
+	while (n < max && dev_take(sh))
+		n++;
+	sh->dev_eager = n > 1 || ++sh->dev_turns % DEV_PROBE == 0;
 }
 
 int dev_start(struct shard *sh)

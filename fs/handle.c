@@ -9,7 +9,7 @@
 #include "scan.h"
 
 /* All handles together: what a mount may hold in memory for programs that were told "written". */
-#define AHEAD_BYTES_ALL (64u * 1024 * 1024)
+#define AHEAD_BYTES_ALL (32u * 1024 * 1024)
 
 struct handle *handle_new(struct shard *sh, struct node *n, const struct smb_fid *fid)
 {

@@ -19,7 +19,7 @@
 #include "mountinfo.h"
 
 /* The kernel reads ahead 128 KiB otherwise, and FUSE cannot ask for more. */
-#define KERNEL_READ_AHEAD_KB "4096"
+#define KERNEL_READ_AHEAD_KB "8192"
 
 extern char **environ;
 

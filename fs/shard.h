@@ -41,6 +41,8 @@ struct shard {
 	void *lost_arg;
 
 	struct watch dev;
+	bool dev_eager; /* see dev_ready() */
+	unsigned int dev_turns;
 	struct buf *cur_buf; /* the request being handled; whoever keeps it sets this to NULL */
 
 	struct op *free_ops;

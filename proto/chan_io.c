@@ -27,6 +27,8 @@
 #define IO_GATHER (64u * 1024u)
 /* What remains of a frame is waited for in one piece from this size on. */
 #define IO_WANT_MIN (128u * 1024u)
+/* Full buffers taken in one turn: the kernel's requests wait meanwhile. */
+#define IO_RECEIVE_BURST 4
 /* An idle connection is touched so often: NAT boxes and servers forget idle ones. */
 #define IO_IDLE_ECHO_NS (60 * NS_PER_S)
 
@@ -293,7 +295,8 @@ static int io_frames(struct chan_io *io, const char **why)
 	return 0;
 }
 
-static void io_receive(struct chan_io *io)
+/* True when what was received filled all the room there was: more is waiting. */
+static bool io_receive(struct chan_io *io)
 {
 	struct buf *rx = io->rx;
 	struct iovec iov = { rx->mem + rx->len, rx->cap - rx->len };
@@ -301,15 +304,15 @@ static void io_receive(struct chan_io *io)
 	const char *why = "";
 
 	if (n == -EAGAIN || n == -EINTR)
-		return;
+		return false;
 	if (n == 0) {
 		io_die(io, -ECONNRESET, "the server closed the connection");
-		return;
+		return false;
 	}
 	if (n < 0) {
 		io_die(io, (int)n, n == -ECONNRESET ? "the server reset the connection" :
 		       "the connection broke while receiving");
-		return;
+		return false;
 	}
 	io->heard_ns = loop_now_ns();
 	rx->len += (uint32_t)n;
@@ -319,6 +322,7 @@ static void io_receive(struct chan_io *io)
 		snprintf(text, sizeof(text), "the server sent %s", why);
 		io_die(io, -EBADMSG, text);
 	}
+	return (size_t)n == iov.iov_len && io->why[0] == '\0';
 }
 
 static void io_ready(struct watch *w, uint32_t revents)
@@ -329,7 +333,8 @@ static void io_ready(struct watch *w, uint32_t revents)
 	if (io->turn.pos != 0)
 		io_flush(io);
 	if ((revents & (EPOLLIN | EPOLLHUP | EPOLLERR)) && io->why[0] == '\0')
-		io_receive(io);
+		for (int i = 0; i < IO_RECEIVE_BURST && io_receive(io); i++)
+			;
 	if ((revents & EPOLLOUT) && io->why[0] == '\0')
 		io_flush(io);
 }

@@ -248,7 +248,7 @@ def test_read_ahead_is_raised(mount):
     m = mount()
     dev = m.path.stat().st_dev
     file = Path(f"/sys/class/bdi/{os.major(dev)}:{os.minor(dev)}/read_ahead_kb")
-    assert int(file.read_text()) == 4096
+    assert int(file.read_text()) == 8192
 
 
 def test_already_mounted(mount, client):
