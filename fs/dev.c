@@ -18,7 +18,7 @@
 
 /* Requests per turn at most; turns after which it is tried whether there are several. */
 #define DEV_BURST_MAX 16u
-#define DEV_PROBE 16u
+#define DEV_PROBE 64u
 
 /*
  * No file here has a set-uid bit or capabilities that a write would have to

@@ -76,6 +76,11 @@ struct bufpool *chan_pool(struct chan *c);
 
 /* Requests sent and unanswered; bytes of payload they ask for or carry. */
 uint32_t chan_in_flight(const struct chan *c);
+/*
+ * Bytes of the next frame (without prefix) when only full READs are in flight,
+ * several of them, and the server has the data; 0 when that cannot be told.
+ */
+uint32_t chan_expected(const struct chan *c);
 /* Some request waits for credits. */
 bool chan_starved(const struct chan *c);
 

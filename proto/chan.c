@@ -40,6 +40,7 @@ struct chan {
 	uint64_t mid_next, mid_oldest; /* mid_oldest <= every id in use */
 	uint32_t credits, charged;     /* free, and in flight */
 	uint32_t n_in_flight, n_waiting;
+	uint32_t n_bulk; /* of those in flight: READs of BUF_MAX_IO */
 	struct reqq waiting;
 	struct buf *cancels; /* CANCEL messages to send */
 	struct buf *out;     /* sealed, on its way */
@@ -167,6 +168,12 @@ static uint16_t chan_credit_request(const struct chan *c, uint16_t charge)
 	return (uint16_t)(charge + more > CHAN_MAX_CREDITS ? CHAN_MAX_CREDITS : charge + more);
 }
 
+static bool req_is_bulk(const struct req *r)
+{
+	return r->cmd == SMB2_READ && r->charge == BUF_MAX_IO / SMB2_PAYLOAD_PER_CREDIT &&
+	       r->head == r && r->chain == NULL;
+}
+
 static void chan_assign(struct chan *c, struct req *head)
 {
 	uint64_t now = loop_now_ns();
@@ -179,6 +186,7 @@ static void chan_assign(struct chan *c, struct req *head)
 		c->credits -= r->charge;
 		c->charged += r->charge;
 		c->n_in_flight++;
+		c->n_bulk += req_is_bulk(r);
 		c->slot[r->mid % CHAN_SLOTS] = r;
 		r->state = REQ_SENT;
 		r->sent_ns = now;
@@ -307,6 +315,7 @@ static void chan_forget(struct chan *c, struct req *r)
 {
 	c->slot[r->mid % CHAN_SLOTS] = NULL;
 	c->n_in_flight--;
+	c->n_bulk -= req_is_bulk(r);
 	c->charged -= r->charge;
 	if (r->mid != c->mid_oldest)
 		return;
@@ -427,7 +436,7 @@ void chan_fail(struct chan *c, int err)
 		buf_free(c->out);
 	c->out = NULL;
 	c->out_owned = false;
-	c->credits = c->charged = c->n_in_flight = c->n_waiting = 0;
+	c->credits = c->charged = c->n_in_flight = c->n_bulk = c->n_waiting = 0;
 
 	while ((r = q_pop(&dead)) != NULL)
 		chan_complete(c, r, c->err, 0, (struct slice){ 0 });
@@ -459,6 +468,13 @@ struct bufpool *chan_pool(struct chan *c)
 uint32_t chan_in_flight(const struct chan *c)
 {
 	return c->n_in_flight;
+}
+
+uint32_t chan_expected(const struct chan *c)
+{
+	if (c->n_bulk < 2 || c->n_bulk != c->n_in_flight)
+		return 0;
+	return (c->prot.mode == FRAME_SEALED ? SMB2_TF_LEN : 0) + SMB2_HDR_LEN + 16 + BUF_MAX_IO;
 }
 
 bool chan_starved(const struct chan *c)

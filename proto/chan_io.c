@@ -25,8 +25,12 @@
 /* Frames up to this size are copied to leave together, up to so many bytes. */
 #define IO_GATHER_FRAME 2048u
 #define IO_GATHER (64u * 1024u)
-/* What remains of a frame is waited for in one piece from this size on. */
+/*
+ * From this size on, what remains of a frame, or a whole expected one, is waited
+ * for in one piece; but not for longer, because less may come, or come slowly.
+ */
 #define IO_WANT_MIN (128u * 1024u)
+#define IO_WANT_NS (10 * NS_PER_MS)
 /* Full buffers taken in one turn: the kernel's requests wait meanwhile. */
 #define IO_RECEIVE_BURST 4
 /* An idle connection is touched so often: NAT boxes and servers forget idle ones. */
@@ -42,6 +46,7 @@ struct chan_io {
 
 	struct buf *rx;	   /* bytes received and not consumed: off, len */
 	uint32_t wanted;   /* what the transport was asked to wait for */
+	struct timer impatient; /* set while that is more than anything */
 	struct buf *tx;	   /* small frames on their way out: off, len */
 	uint32_t tx_sent;  /* of chan_output(), which comes behind them */
 	struct timer turn; /* the end of the loop's turn, when there is something to send */
@@ -72,11 +77,14 @@ static void io_die(struct chan_io *io, int err, const char *why)
 		loop_del(io->loop, &io->watch);
 		loop_timer_del(io->loop, &io->tick);
 		loop_timer_del(io->loop, &io->turn);
+		loop_timer_del(io->loop, &io->impatient);
 	}
 	chan_fail(io->chan, err);
 	if (lost != NULL)
 		lost(io->lost_arg);
 }
+
+static void io_want(struct chan_io *io, uint32_t n);
 
 /* Copies what is small; returns the large frame behind it, if there is one. */
 static struct buf *io_gather(struct chan_io *io)
@@ -143,6 +151,9 @@ static void io_flush(struct chan_io *io)
 		io_sent(io, b, (uint32_t)n);
 	}
 	loop_mod(io->loop, &io->watch, EPOLLIN);
+	/* What was sent now may be answered by less than was waited for. */
+	if (io->wanted != 1 && io->rx->len < SMB2_NBT_LEN && chan_expected(io->chan) == 0)
+		io_want(io, 1);
 	if (chan_error(io->chan) != 0)
 		io_tick_at(io, 0);
 }
@@ -239,6 +250,26 @@ static void io_want(struct chan_io *io, uint32_t n)
 	if (n != io->wanted)
 		io->t->ops->want(io->t, n);
 	io->wanted = n;
+	if (n == 1)
+		loop_timer_del(io->loop, &io->impatient);
+	else
+		loop_timer_set(io->loop, &io->impatient, loop_now_ns() + IO_WANT_NS);
+}
+
+static void io_impatient(struct timer *t)
+{
+	io_want((struct chan_io *)((char *)t - offsetof(struct chan_io, impatient)), 1);
+}
+
+/* After receiving: the rest of the frame whose beginning is there, or the next frame. */
+static void io_want_next(struct chan_io *io)
+{
+	const uint8_t *p = buf_data(io->rx);
+	uint32_t have = io->rx->len, n = chan_expected(io->chan);
+
+	if (have >= SMB2_NBT_LEN)
+		n = (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	io_want(io, n == 0 || SMB2_NBT_LEN + n < have ? 1 : SMB2_NBT_LEN + n - have);
 }
 
 /*
@@ -262,10 +293,8 @@ static int io_frames(struct chan_io *io, const char **why)
 		*why = "a frame longer than any reply";
 		if (n > chan_frame_limit(io->chan))
 			return -EBADMSG;
-		if (rx->len < SMB2_NBT_LEN + n) {
-			io_want(io, SMB2_NBT_LEN + n - rx->len);
+		if (rx->len < SMB2_NBT_LEN + n)
 			break;
-		}
 		behind = rx->len - SMB2_NBT_LEN - n;
 		if (n > IO_SMALL_FRAME) {
 			io->rx = buf_new(io->pool, BUF_LARGE);
@@ -290,8 +319,7 @@ static int io_frames(struct chan_io *io, const char **why)
 		memmove(io->rx->mem, buf_data(io->rx), io->rx->len);
 		io->rx->off = 0;
 	}
-	if (io->rx->len < SMB2_NBT_LEN)
-		io_want(io, 1);
+	io_want_next(io);
 	return 0;
 }
 
@@ -355,6 +383,7 @@ struct chan_io *chan_io_new(struct transport *t, uint32_t channel_number, uint16
 	io->watch = (struct watch){ .fd = t->fd, .events = EPOLLIN, .ready = io_ready };
 	io->tick.fire = io_tick;
 	io->turn.fire = io_turn;
+	io->impatient.fire = io_impatient;
 	io->echo_ns = echo_s * NS_PER_S;
 	io->heard_ns = loop_now_ns();
 	return io;
@@ -397,6 +426,9 @@ void chan_io_detach(struct chan_io *io)
 		loop_del(io->loop, &io->watch);
 	loop_timer_del(io->loop, &io->tick);
 	loop_timer_del(io->loop, &io->turn);
+	/* The next owner waits for whatever comes. */
+	if (io->why[0] == '\0')
+		io_want(io, 1);
 	io->watch.events = EPOLLIN;
 	io->loop = NULL;
 }

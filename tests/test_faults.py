@@ -1,16 +1,20 @@
 """Full disks, signals, servers that fall silent or go away: reported once, and nobody hangs."""
 
+import concurrent.futures
 import errno
+import mmap
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from client import running
-from lab import wait_for
+from lab import ADDRESS, wait_for
 from pair import fails, pattern
 
 
@@ -169,3 +173,57 @@ def test_after_the_server_is_gone_everything_fails_at_once(make_smbd, mount):
     except OSError as error:
         assert error.errno == errno.EIO
     assert time.monotonic() - begin < 5
+
+
+class SlowLine(threading.Thread):
+    """A line to a server on which its answers arrive at so many bytes a second."""
+
+    def __init__(self, port, rate):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server((ADDRESS, 0))
+        self.port = self.listener.getsockname()[1]
+        self.server_port, self.rate = port, rate
+        self.start()
+
+    def run(self):
+        near, _ = self.listener.accept()
+        far = socket.create_connection((ADDRESS, self.server_port))
+        threading.Thread(target=self.pump, args=(near, far, None), daemon=True).start()
+        self.pump(far, near, self.rate)
+
+    @staticmethod
+    def pump(source, sink, rate):
+        """Forward until one side ends."""
+        try:
+            while data := source.recv(rate // 50 if rate else 65536):
+                sink.sendall(data)
+                if rate:
+                    time.sleep(len(data) / rate)	# this is the line, not a wait for a condition
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_slow_line_is_not_a_dead_server(smbd, mount, n):
+    """One answer takes longer than the silence after which a server is given up."""
+    data = os.urandom(n * 1024 * 1024)
+    file = smbd.share / "slow"
+    file.write_bytes(data)
+    line = SlowLine(smbd.port, 300_000)
+    share = mount("echo_interval=1,actimeo=30", server=line)
+    started = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(n) as pool:
+        fd = os.open(share.path / "slow", os.O_RDONLY | os.O_DIRECT)
+        buffers = [mmap.mmap(-1, 1024 * 1024) for _ in range(n)]
+        lengths = list(pool.map(lambda i: os.preadv(fd, [buffers[i]], i * 1024 * 1024), range(n)))
+        os.close(fd)
+    assert lengths == [1024 * 1024] * n
+    assert b"".join(b[:] for b in buffers) == data
+    assert time.monotonic() - started > 2, "the line was not slow enough to prove anything"
+    assert share.status()["state"] == "connected"
+    file.unlink()

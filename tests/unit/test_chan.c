@@ -408,6 +408,26 @@ static void ids_in_use_stay_within_the_table(void)
 	chan_free(c);
 }
 
+static void expects_a_full_frame_while_only_full_reads_are_in_flight(void)
+{
+	uint64_t mid;
+	struct chan *c = rich(&mid);
+	const uint32_t full = SMB2_HDR_LEN + 16 + BUF_MAX_IO;
+
+	CHECK(chan_expected(c) == 0);
+	submit(c, 0, 1024);
+	CHECK(send_all(c) == 1 && chan_expected(c) == 0);
+	submit(c, 1, 1024);
+	CHECK(send_all(c) == 1 && chan_expected(c) == full);
+	submit(c, 2, 0);
+	CHECK(send_all(c) == 1 && chan_expected(c) == 0);
+	CHECK(answer(c, (struct answer){ .mid = probes[2].r.mid, .credits = 1 }) == 0);
+	CHECK(chan_expected(c) == full);
+	CHECK(answer(c, (struct answer){ .mid = mid, .cmd = SMB2_READ, .credits = 1 }) == 0);
+	CHECK(chan_expected(c) == 0);
+	chan_free(c);
+}
+
 int main(void)
 {
 	pool = bufpool_new();
@@ -424,6 +444,7 @@ int main(void)
 	RUN(a_request_submitted_from_done_of_a_dead_channel_fails_later);
 	RUN(an_answer_before_the_last_byte_left_keeps_the_buffer);
 	RUN(ids_in_use_stay_within_the_table);
+	RUN(expects_a_full_frame_while_only_full_reads_are_in_flight);
 	bufpool_free(pool);
 	return DONE();
 }
