@@ -47,7 +47,7 @@ void entry_fill(struct fs *f, const struct node *n, const struct smb_attr *a, ui
  * The lookup is counted before the kernel hears of it, because its FORGET may
  * come through another shard.
  */
-int fs_reply_entry(struct op *op, struct node *n)
+static int reply_node(struct op *op, struct node *n, struct fuse_file_info *fi)
 {
 	fuse_req_t fr = reply_take(op);
 	struct fs *f = op->sh->fs;
@@ -59,28 +59,20 @@ int fs_reply_entry(struct op *op, struct node *n)
 	entry_fill(f, n, &op->attr, 0, &e);
 	node_told(n, &op->attr, op->as_of);
 	node_remember(f->itab, n);
-	err = fuse_reply_entry(fr, &e);
+	err = fi != NULL ? fuse_reply_create(fr, &e, fi) : fuse_reply_entry(fr, &e);
 	if (err != 0)
 		itab_forget(f->itab, n->id, 1);
 	return err;
 }
 
+int fs_reply_entry(struct op *op, struct node *n)
+{
+	return reply_node(op, n, NULL);
+}
+
 int fs_reply_create(struct op *op, struct node *n, struct fuse_file_info *fi)
 {
-	fuse_req_t fr = reply_take(op);
-	struct fs *f = op->sh->fs;
-	struct fuse_entry_param e;
-	int err;
-
-	if (fr == NULL)
-		return -ENOENT;
-	entry_fill(f, n, &op->attr, 0, &e);
-	node_told(n, &op->attr, op->as_of);
-	node_remember(f->itab, n);
-	err = fuse_reply_create(fr, &e, fi);
-	if (err != 0)
-		itab_forget(f->itab, n->id, 1);
-	return err;
+	return reply_node(op, n, fi);
 }
 
 int fs_reply_attr(struct op *op, struct node *n, uint64_t timeout_ns)

@@ -72,7 +72,6 @@ int chan_error(const struct chan *c); /* 0 while alive */
 
 const struct chan_stats *chan_stats(struct chan *c);
 struct sess *chan_sess(struct chan *c); /* borrowed; NULL before chan_protect() */
-struct bufpool *chan_pool(struct chan *c);
 
 /* Requests sent and unanswered; bytes of payload they ask for or carry. */
 uint32_t chan_in_flight(const struct chan *c);

@@ -20,7 +20,6 @@ struct negotiated {
 	uint32_t caps;
 	uint32_t max_transact, max_read, max_write; /* bytes, at least 65536 */
 	uint8_t server_guid[16];
-	bool posix;	      /* the server offers the POSIX extensions */
 	uint8_t preauth[64];  /* hash after the NEGOTIATE response */
 	/* The mechanisms the server lists, proven by nothing; empty where absurdly long. */
 	uint8_t offer[1024];

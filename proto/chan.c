@@ -460,11 +460,6 @@ struct sess *chan_sess(struct chan *c)
 	return c->sess;
 }
 
-struct bufpool *chan_pool(struct chan *c)
-{
-	return c->pool;
-}
-
 uint32_t chan_in_flight(const struct chan *c)
 {
 	return c->n_in_flight;

@@ -80,8 +80,6 @@ int negotiate_resp_decode(struct slice pdu, struct negotiate_resp *out)
 			good = negotiate_choice_decode(data, false, &out->cipher);
 		else if (type == SMB2_SIGNING_CAPABILITIES)
 			good = negotiate_choice_decode(data, false, &out->signing);
-		else if (type == SMB2_POSIX_EXTENSIONS_AVAILABLE)
-			out->posix = len == 16 && memcmp(data.p, posix_guid, 16) == 0;
 		if (!good)
 			return -EBADMSG;
 		/* The next one starts 8-aligned; the last may or may not be padded. */
@@ -292,7 +290,6 @@ int negotiate(struct chan_io *io, const struct policy *pol, const char *server,
 			.max_transact = nr.max_transact,
 			.max_read = nr.max_read,
 			.max_write = nr.max_write,
-			.posix = nr.posix,
 		};
 		memcpy(out->server_guid, nr.guid, 16);
 		if (nr.token.n != 0 && nr.token.n <= sizeof(out->offer)) {

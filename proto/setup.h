@@ -25,7 +25,6 @@ struct negotiate_resp {
 	uint32_t caps, max_transact, max_read, max_write;
 	struct slice token;
 	struct negotiate_choice preauth, cipher, signing;
-	bool posix;
 };
 
 /* NEGOTIATE response, [MS-SMB2] 2.2.4, with its contexts if the dialect has them. */

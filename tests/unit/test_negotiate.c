@@ -66,7 +66,6 @@ static void a_real_answer_decodes(void)
 	CHECK(nr.preauth.n_contexts == 1 && nr.preauth.n_values == 1 && nr.preauth.value == 1);
 	CHECK(nr.cipher.n_contexts == 1 && nr.cipher.value == SMB2_ENCRYPTION_AES256_GCM);
 	CHECK(nr.signing.n_contexts == 1 && nr.signing.value == SMB2_SIGNING_AES_GMAC);
-	CHECK(!nr.posix);
 }
 
 static void every_truncation_is_refused(void)
