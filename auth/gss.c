@@ -213,6 +213,16 @@ static int auth_new_krb5(struct auth *a, const struct auth_params *p, struct dia
 	return err != 0 ? err : auth_acquire(a, GSS_C_NO_NAME, &store, d);
 }
 
+int auth_permitted(enum auth_mech mech, const struct policy *pol, const char *server,
+		   struct diag *d)
+{
+	if (mech == AUTH_KRB5 || pol->ntlm)
+		return 0;
+	diag_hint(d, "use Kerberos (sec=krb5); an administrator can make an exception in "
+		     "smbsecure.conf: \"ntlm = allow\" in a section [%s]", server);
+	return diag_set(d, -EPERM, "auth.ntlm-not-allowed", "NTLM is not allowed for this server");
+}
+
 static int auth_new_ntlm(struct auth *a, const struct auth_params *p, const struct policy *pol,
 			 struct diag *d)
 {
@@ -221,14 +231,10 @@ static int auth_new_ntlm(struct auth *a, const struct auth_params *p, const stru
 	gss_name_t name = GSS_C_NO_NAME;
 	char target[sizeof(a->info.spn)];
 	OM_uint32 min;
-	int err;
+	int err = auth_permitted(AUTH_NTLMSSP, pol, p->server, d);
 
-	if (!pol->ntlm) {
-		diag_hint(d, "use Kerberos (sec=krb5); an administrator can make an exception in "
-			     "smbsecure.conf: \"ntlm = allow\" in a section [%s]", p->server);
-		return diag_set(d, -EPERM, "auth.ntlm-not-allowed",
-				"NTLM is not allowed for this server");
-	}
+	if (err != 0)
+		return err;
 	if (p->user == NULL || p->password == NULL) {
 		diag_hint(d, "give user= and a password in a credentials file, in PASSWD_FD or "
 			     "PASSWD_FILE, or at the prompt");

@@ -163,11 +163,13 @@ static int mount_load_policy(struct mount *m, struct diag *d)
 	err = name_normalise(m->src->server, m->server, sizeof(m->server), d);
 	if (err == 0)
 		err = policy_load(m, o->config, m->server, m->src->share, &m->pol, d);
+	if (err == 0)
+		err = auth_permitted(o->mech, m->pol, m->server, d);
 	if (err == 0 && o->ciphers != NULL)
 		err = policy_keep_ciphers(m->pol, o->ciphers, d);
 	if (err == 0 && o->signing != NULL)
 		err = policy_keep_signing(m->pol, o->signing, d);
-	return err != 0 ? err : auth_setup(o->mech == AUTH_NTLMSSP && m->pol->ntlm, d);
+	return err != 0 ? err : auth_setup(o->mech == AUTH_NTLMSSP, d);
 }
 
 /* The log-on is repeated when the daemon's directory is another one: "KEYS" and "FILE:KEYS". */

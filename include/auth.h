@@ -49,6 +49,10 @@ struct auth;
  */
 int auth_setup(bool ntlm, struct diag *d);
 
+/* Whether the policy lets this mechanism be used with `server` at all: 0 or -EPERM. */
+int auth_permitted(enum auth_mech mech, const struct policy *pol, const char *server,
+		   struct diag *d);
+
 /*
  * Gets the credentials ready (this may talk to a KDC).  Refuses NTLM that the
  * policy does not allow.  The result is a child of `mem`.
