@@ -26,7 +26,4 @@ void call_fini(struct call *c);
 /* "STATUS_X (0x...)" into the detail, its hint into the hint. */
 void call_explain(struct diag *d, const char *command, uint32_t status);
 
-/* Protects the channel as s->sealed says, which a server without cipher cannot. */
-int session_protect(struct chan_io *io, struct sess *s, struct diag *d);
-
 #endif

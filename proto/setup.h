@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The bytes of the set-up dialogue, apart from what is done with them. */
+/* What the steps of the set-up dialogue share: the bytes, and the step into protection. */
 #ifndef SETUP_H
 #define SETUP_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "chan_io.h"
 #include "sess.h"
 #include "wire.h"
 
@@ -41,5 +42,8 @@ int session_setup_decode(struct slice pdu, struct session_setup_resp *out)
 
 /* TREE_CONNECT response, 2.2.10, and the tree's id from its header. */
 int tree_connect_decode(struct slice pdu, struct tree *out) __attribute__((warn_unused_result));
+
+/* Protects the channel as s->sealed says, which a server without cipher cannot. */
+int session_protect(struct chan_io *io, struct sess *s, struct diag *d);
 
 #endif
